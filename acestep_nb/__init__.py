@@ -1,0 +1,73 @@
+"""acestep_nb: words in a notebook become a song.
+
+``Song`` says what is asked, ``Engine`` renders it, each result is a ``Take`` and a ``History`` keeps them;
+``Studio`` is the panel over all of it. Networks and widgets are imported on first use, so this import is
+quick and needs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from acestep_nb.errors import (
+    AceStepError,
+    Cancelled,
+    CheckpointError,
+    InputError,
+    ProjectError,
+    RenderError,
+)
+from acestep_nb.song import RenderOptions, Song
+
+if TYPE_CHECKING:
+    from acestep_nb.audio import Audio
+    from acestep_nb.engine import Engine
+    from acestep_nb.history import History
+    from acestep_nb.panels import Studio
+    from acestep_nb.plots import spectrogram
+    from acestep_nb.takes import Take
+    from acestep_nb.widgets import Player
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AceStepError",
+    "Audio",
+    "Cancelled",
+    "CheckpointError",
+    "Engine",
+    "History",
+    "InputError",
+    "Player",
+    "ProjectError",
+    "RenderError",
+    "RenderOptions",
+    "Song",
+    "Studio",
+    "Take",
+    "__version__",
+    "spectrogram",
+]
+
+_HOMES = {
+    "Audio": "acestep_nb.audio",
+    "Engine": "acestep_nb.engine",
+    "History": "acestep_nb.history",
+    "Player": "acestep_nb.widgets",
+    "Studio": "acestep_nb.panels",
+    "Take": "acestep_nb.takes",
+    "spectrogram": "acestep_nb.plots",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,82 @@
+"""Errors that carry their evidence: which field, what it got, what is allowed, what to do."""
+
+from __future__ import annotations
+
+_SHOWN = 60
+
+
+class AceStepError(Exception):
+    """Something a person can put right; ``str(error)`` is one sentence, then the remedy.
+
+    ``field`` names the knob, file or option at fault, ``value`` is what it got, ``allowed`` says in
+    words what it takes and ``remedy`` what to do next. Without a ``message`` the sentence is made of
+    the first three: ``bpm must be 30–300 or empty; got 12.``
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        field: str | None = None,
+        value: object = None,
+        allowed: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        sentence = self.message or self._sentence()
+        if not self.remedy:
+            return sentence
+        return f"{sentence.rstrip('.')}. {self.remedy}"
+
+    def _sentence(self) -> str:
+        subject = self.field or "the value"
+        if self.allowed is None:
+            return f"{subject} cannot be {shown(self.value)}"
+        return f"{subject} must be {self.allowed}; got {shown(self.value)}"
+
+    def to_dict(self) -> dict[str, str | None]:
+        """The error as plain JSON values, for programs that read our output."""
+        return {
+            "type": type(self).__name__,
+            "message": str(self),
+            "field": self.field,
+            "value": None if self.value is None else shown(self.value),
+            "allowed": self.allowed,
+            "remedy": self.remedy,
+        }
+
+
+class InputError(AceStepError):
+    """A word, number or file that was asked for cannot be used."""
+
+
+class CheckpointError(AceStepError):
+    """A model's files are missing, damaged or of a kind that is not loaded."""
+
+
+class ProjectError(AceStepError):
+    """The project folder cannot be read or written."""
+
+
+class RenderError(AceStepError):
+    """The model ran, and what came out is not music (NaN, Inf or silence)."""
+
+
+class Cancelled(AceStepError):  # noqa: N818 - a person's wish, not a mistake
+    """The person pressed Stop; takes that were ready are kept."""
+
+
+def shown(value: object) -> str:
+    """A value short enough for one line: long text is cut and its length told."""
+    text = f"'{value}'" if isinstance(value, str) else str(value)
+    text = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
+    if len(text) <= _SHOWN:
+        return text
+    return f"{text[:_SHOWN].rstrip()}… ({len(str(value)):,} characters)"

@@ -1,0 +1,152 @@
+"""Knobs: what a field is called, means and allows, stated once and read by checks, panels and help.
+
+A frozen dataclass describes itself by giving each field ``metadata=knob_field(...)``'s knob; the same
+dataclasses turn into JSON values and back with :func:`to_dict` and :func:`from_dict`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from acestep_nb.errors import InputError
+
+T = TypeVar("T")
+_KEY = "knob"
+
+
+@dataclasses.dataclass(frozen=True)
+class Knob:
+    """One thing a person can turn: its label, help, unit and what it allows.
+
+    Numbers have ``minimum``, ``maximum`` and ``step`` (``step`` 1 asks for whole numbers); text has
+    ``max_length`` in characters; a choice has ``choices`` and, for each of them, ``choice_labels``.
+    ``optional`` says whether ``None`` ("let the model decide") is allowed.
+    """
+
+    label: str
+    help: str
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    max_length: int | None = None
+    choices: tuple[str, ...] = ()
+    choice_labels: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """What the knob takes, in words: ``10–600 s or empty``."""
+        return self.words(unit=self.unit)
+
+    def words(self, unit: str) -> str:
+        """What the knob takes, with this unit behind a range of numbers."""
+        if self.choices:
+            words = "one of " + ", ".join(self.choices)
+        elif self.max_length is not None:
+            words = f"text of at most {self.max_length:,} characters"
+        else:
+            words = f"{self.minimum:g}–{self.maximum:g} {unit}".rstrip()
+        return f"{words} or empty" if self.optional else words
+
+    @property
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """``(label, value)`` of each choice, as drop-down lists want them."""
+        return tuple(zip(self.choice_labels or self.choices, self.choices, strict=True))
+
+
+def knob_field(default: T, knob: Knob) -> T:
+    """A dataclass field with its default value and its knob."""
+    return dataclasses.field(default=default, metadata={_KEY: knob})
+
+
+def knob(cls: type, name: str) -> Knob:
+    """The knob of one field, e.g. ``knob(Song, "bpm").maximum``."""
+    return knobs(cls)[name]
+
+
+def knobs(cls: type) -> dict[str, Knob]:
+    """The knobs of a dataclass by field name, in the order in which they are written."""
+    return {field.name: field.metadata[_KEY] for field in dataclasses.fields(cls) if _KEY in field.metadata}
+
+
+def checked_number(name: str, value: object, knob: Knob) -> float | int | None:
+    """The number if the knob allows it (an ``int`` where ``step`` is 1), else ``InputError``."""
+    if value is None and knob.optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise refused(name, value, knob, "Give it as a number.")
+    number = float(value)
+    if not math.isfinite(number) or not _within(knob, number):
+        raise refused(name, value, knob)
+    if knob.step != 1:
+        return number
+    if number != int(number):
+        raise refused(name, value, knob, "Give it as a whole number.")
+    return int(number)
+
+
+def checked_text(name: str, value: object, knob: Knob) -> str:
+    """The text as typed, line ends made ``\\n``, if the knob's length allows it, else ``InputError``."""
+    if not isinstance(value, str):
+        raise refused(name, value, knob)
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    if knob.max_length is not None and len(text) > knob.max_length:
+        remedy = f"Shorten it by {len(text) - knob.max_length:,} characters."
+        raise refused(name, value, knob, remedy)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise refused(name, value, knob, "Remove the half character (a lone surrogate) in it.") from None
+    return text
+
+
+def refused(name: str, value: object, knob: Knob, remedy: str | None = None) -> InputError:
+    """The error that says what the knob allows; raise it."""
+    allowed = knob.words(unit="" if knob.unit == name else knob.unit)
+    return InputError(field=name, value=value, allowed=allowed, remedy=remedy)
+
+
+def _within(knob: Knob, number: float) -> bool:
+    lowest = -math.inf if knob.minimum is None else knob.minimum
+    highest = math.inf if knob.maximum is None else knob.maximum
+    return lowest <= number <= highest
+
+
+def to_dict(value: Any) -> dict[str, Any]:
+    """A dataclass as JSON values, nested dataclasses as nested objects."""
+    return {
+        field.name: to_dict(item) if dataclasses.is_dataclass(item := getattr(value, field.name)) else item
+        for field in _kept(type(value))
+    }
+
+
+def from_dict(cls: type[T], data: Mapping[str, Any]) -> T:
+    """The dataclass that :func:`to_dict` wrote; an unknown or missing key raises ``InputError``."""
+    fields = {field.name: field for field in _kept(cls)}
+    if unknown := [key for key in data if key not in fields]:
+        remedy = "Remove it, or update acestep_nb if a newer version wrote it."
+        allowed = f"made of {', '.join(fields)}"
+        raise InputError(field=cls.__name__, value=unknown[0], allowed=allowed, remedy=remedy)
+    hints = typing.get_type_hints(cls)
+    values = {
+        key: from_dict(hints[key], item) if dataclasses.is_dataclass(hints[key]) else item
+        for key, item in data.items()
+    }
+    missing = [name for name, field in fields.items() if name not in values and _needed(field)]
+    if missing:
+        raise InputError(f"{cls.__name__} lacks {', '.join(missing)}", field=missing[0])
+    return cls(**values)
+
+
+def _kept(cls: Any) -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(cls) if field.metadata.get("kept", True)]
+
+
+def _needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
