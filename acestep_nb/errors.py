@@ -22,15 +22,14 @@ class AceStepError(Exception):
         allowed: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
         self.field = field
         self.value = value
         self.allowed = allowed
         self.remedy = remedy
+        super().__init__(message or self._sentence())
 
     def __str__(self) -> str:
-        sentence = self.message or self._sentence()
+        sentence = str(self.args[0])
         if not self.remedy:
             return sentence
         return f"{sentence.rstrip('.')}. {self.remedy}"

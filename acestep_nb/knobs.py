@@ -126,8 +126,11 @@ def to_dict(value: Any) -> dict[str, Any]:
     }
 
 
-def from_dict(cls: type[T], data: Mapping[str, Any]) -> T:
-    """The dataclass that :func:`to_dict` wrote; an unknown or missing key raises ``InputError``."""
+def from_dict(cls: type[T], data: Mapping[str, Any], **beside: Any) -> T:
+    """The dataclass that :func:`to_dict` wrote, with the fields that are not kept given ``beside``.
+
+    An unknown or missing key raises ``InputError``.
+    """
     fields = {field.name: field for field in _kept(cls)}
     if unknown := [key for key in data if key not in fields]:
         remedy = "Remove it, or update acestep_nb if a newer version wrote it."
@@ -141,7 +144,7 @@ def from_dict(cls: type[T], data: Mapping[str, Any]) -> T:
     missing = [name for name, field in fields.items() if name not in values and _needed(field)]
     if missing:
         raise InputError(f"{cls.__name__} lacks {', '.join(missing)}", field=missing[0])
-    return cls(**values)
+    return cls(**values, **beside)
 
 
 def _kept(cls: Any) -> list[dataclasses.Field[Any]]:

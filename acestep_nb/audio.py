@@ -1,0 +1,104 @@
+"""Sound as a plain value: samples with their rate, to and from files, resampled, and as a picture's peaks."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from acestep_nb.errors import InputError
+from acestep_nb.files import disk_errors, write_atomic
+
+Samples = npt.NDArray[np.float32]
+_FORMATS = {".flac": ("FLAC", "PCM_24"), ".wav": ("WAV", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """Sound: ``samples`` float32 ``[channel, sample]`` around ±1, ``rate`` in Hz.
+
+    Samples of one dimension become one channel; any other shape raises ``InputError``.
+    """
+
+    samples: Samples
+    rate: int
+
+    def __post_init__(self) -> None:
+        samples = np.asarray(self.samples, dtype=np.float32)
+        if samples.ndim == 1:
+            samples = samples[np.newaxis]
+        if samples.ndim != 2:
+            raise InputError(field="samples", value=f"shape {samples.shape}", allowed="[channel, sample]")
+        object.__setattr__(self, "samples", np.ascontiguousarray(samples))
+
+    def __repr__(self) -> str:
+        channels = len(self.samples)
+        return f"Audio({self.duration:.2f} s, {channels} channel{'s' * (channels != 1)}, {self.rate} Hz)"
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return float(self.samples.shape[1] / self.rate)
+
+    @property
+    def peak(self) -> float:
+        """The largest sample, sign dropped; 0.0 for no samples."""
+        return float(np.abs(self.samples).max(initial=0.0))
+
+    def resample(self, rate: int) -> Audio:
+        """The same sound at another rate in Hz (soxr, very high quality)."""
+        if rate == self.rate:
+            return self
+        return Audio(soxr.resample(self.samples.T, self.rate, rate, quality="VHQ").T, rate)
+
+    def peaks(self, bins: int = 800) -> Samples:
+        """The outline to draw a waveform from: float32 ``[bins]``, 0–1, the loudest sample of each bin."""
+        length = self.samples.shape[1]
+        if length == 0:
+            return np.zeros(bins, dtype=np.float32)
+        starts = np.arange(bins) * length // bins
+        loudest = np.maximum.reduceat(np.abs(self.samples).max(axis=0), starts)
+        return np.minimum(loudest, np.float32(1.0))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Audio:
+        """The sound in a file (WAV, FLAC, OGG, MP3 …); ``InputError`` when it cannot be read."""
+        try:
+            with disk_errors(Path(path), "audio"):
+                data = Path(path).read_bytes()
+            samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            message = f"audio must be a sound file (WAV, FLAC, OGG, MP3); {path}: {error.error_string}"
+            raise InputError(message, field="audio", value=str(path), allowed="a sound file") from error
+        return cls(samples.T, rate)
+
+    def save(self, path: str | Path) -> Path:
+        """Write ``.flac`` or ``.wav`` (both 24 bit) or ``.ogg``; the file is whole or not there at all."""
+        target = Path(path)
+        if target.suffix.lower() not in _FORMATS:
+            allowed = f"a name that ends in {', '.join(_FORMATS)}"
+            raise InputError(field="path", value=str(path), allowed=allowed)
+        data = self._encode(*_FORMATS[target.suffix.lower()])
+        with disk_errors(target, "path"):
+            write_atomic(target, data)
+        return target
+
+    def flac_bytes(self, bits: int = 16) -> bytes:
+        """The sound as a FLAC file in memory, 16 or 24 bit: what a player is sent."""
+        return self._encode("FLAC", f"PCM_{bits}")
+
+    def _encode(self, format: str, subtype: str) -> bytes:
+        buffer = io.BytesIO()
+        channels, length = self.samples.shape
+        with soundfile.SoundFile(
+            buffer, "w", samplerate=self.rate, channels=channels, format=format, subtype=subtype
+        ) as file:
+            # one-second blocks: libsndfile's Vorbis encoder crashes the process on long single writes
+            for start in range(0, length, self.rate):
+                file.write(self.samples[:, start : start + self.rate].T)
+        return buffer.getvalue()

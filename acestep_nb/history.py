@@ -1,0 +1,227 @@
+"""The project folder: takes that are kept whole or not at all, stars, a trash, and the unsent draft."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import unicodedata
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from acestep_nb.errors import ProjectError
+from acestep_nb.files import disk_errors, sync_folder, write_atomic, write_synced
+from acestep_nb.takes import Take, read_take
+
+SCHEMA = 1
+_UNFINISHED = ".unfinished-"
+_NAME = re.compile(r"\d{4,}_[^/\\]+_s\d+")
+_LOCK_SECONDS = 120.0
+
+
+def slug(text: str, longest: int = 40) -> str:
+    """A piece of a file name made of a text: its letters and digits in lower case, ``-`` between words.
+
+    ``"Rainy night, lo-fi!"`` → ``"rainy-night-lo-fi"``; nothing usable → ``"untitled"``.
+    """
+    normal = unicodedata.normalize("NFKC", text).lower()
+    # letters, digits and the marks on letters, which many scripts write their vowels with
+    spelled = "".join(sign if unicodedata.category(sign)[0] in "LNM" else " " for sign in normal)
+    kept = ""
+    for word in spelled.split():
+        if kept and len(kept) + 1 + len(word) > longest:
+            break
+        kept = f"{kept}-{word}" if kept else word[:longest]
+    return kept or "untitled"
+
+
+def project_folder(project: str | Path) -> Path:
+    """The folder meant by a project's name or path.
+
+    A bare name (``"rainy night"``) is ``projects/rainy-night`` below the current folder; a ``Path``, or
+    text with a path separator or a leading ``~`` in it, is that folder.
+    """
+    if isinstance(project, Path):
+        return project.expanduser()
+    if "/" in project or "\\" in project or project.startswith("~"):
+        return Path(project).expanduser()
+    return Path("projects") / slug(project)
+
+
+class History:
+    """The takes of one project folder, newest first; several processes may write to it at once.
+
+    Opening makes the folder when it is missing and clears away what a killed process left half
+    written. A folder that cannot be written, or a full disk, raises ``ProjectError``; what was kept
+    before stays as it was.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder).expanduser().absolute()
+        self._takes = self.folder / "takes"
+        self._trash = self.folder / "trash"
+        with disk_errors(self.folder):
+            self._takes.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                self._clear_unfinished()
+                if not self._read_project():
+                    _write_json(self.folder / "project.json", {"schema": SCHEMA, "name": self.folder.name})
+
+    def __repr__(self) -> str:
+        return f"History({str(self.folder)!r}, {len(self)} takes)"
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def __iter__(self) -> Iterator[Take]:
+        return iter(self.takes)
+
+    @property
+    def takes(self) -> tuple[Take, ...]:
+        """The takes that can be read, newest first; :attr:`unreadable` tells of the others."""
+        takes = []
+        for name in self._names():
+            with contextlib.suppress(ProjectError):
+                takes.append(read_take(self._takes / name))
+        return tuple(takes)
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """What is wrong with takes whose record was damaged from outside, by name."""
+        problems = {}
+        for name in self._names():
+            try:
+                read_take(self._takes / name)
+            except ProjectError as error:
+                problems[name] = str(error)
+        return problems
+
+    def get(self, name: str) -> Take:
+        """The take of this name; ``ProjectError`` when there is none."""
+        if name not in self._names():
+            raise ProjectError(
+                field="take", value=name, allowed=f"one of the {len(self)} takes in {self.folder}"
+            )
+        return read_take(self._takes / name)
+
+    def add(self, take: Take) -> Take:
+        """Keep a take: it comes back with name and folder, reading its sound from there when asked.
+
+        Its folder appears complete or not at all. On ``ProjectError`` nothing was kept and the take
+        given is still whole in memory, so it can be added again, here or elsewhere.
+        """
+        files = take.files()
+        unfinished = self._takes / f"{_UNFINISHED}{uuid.uuid4().hex}"
+        with disk_errors(self.folder), self._locked():
+            try:
+                unfinished.mkdir()
+                for file, data in files.items():
+                    write_synced(unfinished / file, data)
+                sync_folder(unfinished)
+                name = f"{self._next_number():04}_{slug(take.song.caption)}_s{take.seed}"
+                unfinished.rename(self._takes / name)
+            except BaseException:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
+            sync_folder(self._takes)
+        return read_take(self._takes / name)
+
+    @property
+    def starred(self) -> frozenset[str]:
+        """Names of the takes that carry a star."""
+        return frozenset(name for name in self._names() if self._star(name).exists())
+
+    def star(self, take: Take) -> None:
+        """Give a kept take a star."""
+        with disk_errors(self.folder):
+            self._star(self.get(take.name).name).touch()
+
+    def unstar(self, take: Take) -> None:
+        """Take the star away."""
+        with disk_errors(self.folder):
+            self._star(self.get(take.name).name).unlink(missing_ok=True)
+
+    def remove(self, take: Take) -> None:
+        """Move a kept take to the project's ``trash`` folder; :meth:`restore` brings it back."""
+        source = self._takes / self.get(take.name).name
+        with disk_errors(self.folder), self._locked():
+            self._trash.mkdir(exist_ok=True)
+            source.rename(self._trash / source.name)
+
+    def restore(self, name: str) -> Take:
+        """Bring a removed take back from the trash; ``ProjectError`` when it is not there."""
+        if name not in _take_names(self._trash):
+            raise ProjectError(field="take", value=name, allowed=f"the name of a take in {self._trash}")
+        with disk_errors(self.folder), self._locked():
+            (self._trash / name).rename(self._takes / name)
+        return self.get(name)
+
+    @property
+    def draft(self) -> dict[str, Any]:
+        """What was typed and not yet rendered, as the panel last wrote it; empty when there is none."""
+        try:
+            draft = json.loads((self.folder / "draft.json").read_bytes())
+        except (OSError, ValueError):  # a lost draft must not keep the panel from opening
+            return {}
+        return draft if isinstance(draft, dict) else {}
+
+    @draft.setter
+    def draft(self, values: Mapping[str, Any]) -> None:
+        with disk_errors(self.folder):
+            _write_json(self.folder / "draft.json", dict(values))
+
+    def _names(self) -> list[str]:
+        return _take_names(self._takes)
+
+    def _star(self, name: str) -> Path:
+        return self._takes / name / "starred"
+
+    def _next_number(self) -> int:
+        used = _take_names(self._takes) + _take_names(self._trash)
+        return max((_number(name) for name in used), default=0) + 1
+
+    def _locked(self) -> filelock.BaseFileLock:
+        return filelock.FileLock(self.folder / ".lock", timeout=_LOCK_SECONDS)
+
+    def _clear_unfinished(self) -> None:
+        # writers hold the lock for as long as their unfinished folder exists, so under it all are dead
+        for folder in self._takes.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _read_project(self) -> bool:
+        path = self.folder / "project.json"
+        if not path.exists():
+            return False
+        try:
+            schema = json.loads(path.read_bytes())["schema"]
+        except (ValueError, KeyError, TypeError) as error:
+            remedy = f"Repair {path}, or delete it: the takes do not depend on it."
+            raise ProjectError(
+                f"project.json cannot be read: {error!r}", field="project", remedy=remedy
+            ) from error
+        if schema != SCHEMA:
+            remedy = "Update acestep_nb, or choose another folder."
+            raise ProjectError(
+                field="project", value=f"schema {schema}", allowed=f"schema {SCHEMA}", remedy=remedy
+            )
+        return True
+
+
+def _take_names(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    names = [entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name)]
+    return sorted(names, key=lambda name: (_number(name), name), reverse=True)
+
+
+def _number(name: str) -> int:
+    return int(name.split("_", 1)[0])
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    write_atomic(path, (json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode("utf-8"))

@@ -1,0 +1,163 @@
+"""A take: one sounding result together with everything that made it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+import soundfile
+
+from acestep_nb.audio import Audio, Samples
+from acestep_nb.errors import AceStepError, ProjectError
+from acestep_nb.files import disk_errors
+from acestep_nb.knobs import from_dict, to_dict
+from acestep_nb.seeds import checked_seeds
+from acestep_nb.song import RenderOptions, Song
+
+SCHEMA = 1
+RECORD, AUDIO, LATENTS, PEAKS = "take.json", "audio.flac", "latents.safetensors", "peaks.npy"
+
+
+class _Beside:
+    """A field that is given by whoever makes the take, or read from its folder on first use."""
+
+    def __init__(self, file: str, read: Callable[[Path], Any]) -> None:
+        self.file = file
+        self.read = read
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, take: Take | None, owner: type) -> Any:
+        if take is None:
+            return self
+        if self.name not in take.__dict__:
+            if take.folder is None:
+                raise ProjectError(f"this take has no {self.name}: it was made without and is not kept")
+            take.__dict__[self.name] = self.read(take.folder / self.file)
+        return take.__dict__[self.name]
+
+    def __set__(self, take: Take, value: Any) -> None:
+        if value is not self:  # the dataclass hands the default, this very object, when none is given
+            take.__dict__[self.name] = value
+
+
+def _read_latents(path: Path) -> Samples:
+    with disk_errors(path):
+        data = path.read_bytes()
+    try:
+        return safetensors.numpy.load(data)["latents"]
+    except (safetensors.SafetensorError, KeyError) as error:
+        raise ProjectError(f"{path} is damaged: {error}", field="latents", value=str(path)) from error
+
+
+_NOT_KEPT = {"kept": False}
+_AUDIO: Any = _Beside(AUDIO, Audio.load)
+_LATENTS: Any = _Beside(LATENTS, _read_latents)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Take:
+    """One sounding result and all that made it: the same song, options, seed and checkpoint make it again.
+
+    ``name`` and ``folder`` are set when a :class:`~acestep_nb.history.History` keeps the take; ``audio``
+    and ``latents`` (float32 ``[frame, 64]``, 25 frames/s) of a kept take are read when first asked for.
+    ``parent`` is the name of the take that it was made from; ``timings`` are seconds by stage.
+    """
+
+    song: Song
+    options: RenderOptions
+    seed: int
+    task: str = "text2music"
+    checkpoint: str
+    checkpoint_hash: str
+    dtype: str
+    device: str
+    versions: Mapping[str, str] = field(hash=False)
+    timings: Mapping[str, float] = field(hash=False)
+    created: str = field(default_factory=_now)
+    parent: str | None = None
+    name: str = field(default="", metadata=_NOT_KEPT)
+    folder: Path | None = field(default=None, compare=False, metadata=_NOT_KEPT)
+    audio: Audio = field(default=_AUDIO, repr=False, compare=False, metadata=_NOT_KEPT)
+    latents: Samples = field(default=_LATENTS, repr=False, compare=False, metadata=_NOT_KEPT)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", checked_seeds([self.seed])[0])
+        object.__setattr__(self, "versions", dict(self.versions))
+        object.__setattr__(self, "timings", dict(self.timings))
+
+    def __repr__(self) -> str:
+        title = self.name or " ".join(self.song.caption.split())[:40]
+        return f"Take({title!r}, seed {self.seed}, {self.checkpoint})"
+
+    @property
+    def duration(self) -> float:
+        """Length of the sound in seconds, without reading all of a kept one."""
+        if "audio" in self.__dict__ or self.folder is None:
+            return self.audio.duration
+        with disk_errors(self.folder / AUDIO), (self.folder / AUDIO).open("rb") as file:
+            return float(soundfile.info(file).duration)
+
+    @property
+    def peaks(self) -> Samples:
+        """The outline of the waveform: float32 ``[800]``, 0–1."""
+        if self.folder is not None:
+            # the file only saves time: without it, or with a damaged one, the sound itself tells
+            with contextlib.suppress(OSError, ValueError, EOFError):
+                return np.asarray(np.load(self.folder / PEAKS, allow_pickle=False), dtype=np.float32)
+        return self.audio.peaks()
+
+    def flac_bytes(self) -> bytes:
+        """The sound as a FLAC file in memory: of a kept take the kept file itself, else 16 bit."""
+        if self.folder is None:
+            return self.audio.flac_bytes()
+        with disk_errors(self.folder / AUDIO):
+            return (self.folder / AUDIO).read_bytes()
+
+    def to_json(self) -> str:
+        """The record of the take, as kept in ``take.json``: every field but name, folder and sound."""
+        record = {"schema": SCHEMA, **to_dict(self)}
+        return json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+    def files(self) -> dict[str, bytes]:
+        """The files that keep the take, by name: record, sound, latents and peaks."""
+        peaks = io.BytesIO()
+        np.save(peaks, self.audio.peaks(), allow_pickle=False)
+        latents = np.ascontiguousarray(self.latents, dtype=np.float32)
+        return {
+            RECORD: self.to_json().encode("utf-8"),
+            AUDIO: self.audio.flac_bytes(bits=24),
+            LATENTS: safetensors.numpy.save({"latents": latents}),
+            PEAKS: peaks.getvalue(),
+        }
+
+
+def read_take(folder: Path) -> Take:
+    """The take kept in a folder, its sound not yet read; ``ProjectError`` when its record is damaged."""
+    path = folder / RECORD
+    with disk_errors(path):
+        text = path.read_bytes()
+    try:
+        record = json.loads(text)
+        schema = record.pop("schema")
+        if schema != SCHEMA:
+            raise ProjectError(f"schema {schema!r} is not known; update acestep_nb")
+        return from_dict(Take, record, name=folder.name, folder=folder)
+    except (ValueError, TypeError, KeyError, AttributeError, AceStepError) as error:
+        remedy = "Repair the file, or move its folder out of takes/."
+        raise ProjectError(
+            f"{path} cannot be read: {error}", field="take", value=str(path), remedy=remedy
+        ) from error
