@@ -33,7 +33,12 @@ class Audio:
         if samples.ndim == 1:
             samples = samples[np.newaxis]
         if samples.ndim != 2:
-            raise InputError(field="samples", value=f"shape {samples.shape}", allowed="[channel, sample]")
+            raise InputError(
+                field="samples",
+                value=samples.shape,
+                allowed="[channel, sample]",
+                remedy="Give one row per channel.",
+            )
         object.__setattr__(self, "samples", np.ascontiguousarray(samples))
 
     def __repr__(self) -> str:
@@ -74,7 +79,13 @@ class Audio:
             samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             message = f"audio must be a sound file (WAV, FLAC, OGG, MP3); {path}: {error.error_string}"
-            raise InputError(message, field="audio", value=str(path), allowed="a sound file") from error
+            raise InputError(
+                message,
+                field="audio",
+                value=str(path),
+                allowed="a sound file",
+                remedy="Choose another file, or convert it first.",
+            ) from error
         return cls(samples.T, rate)
 
     def save(self, path: str | Path) -> Path:
@@ -82,7 +93,7 @@ class Audio:
         target = Path(path)
         if target.suffix.lower() not in _FORMATS:
             allowed = f"a name that ends in {', '.join(_FORMATS)}"
-            raise InputError(field="path", value=str(path), allowed=allowed)
+            raise InputError(field="path", value=str(path), allowed=allowed, remedy="Name it song.flac, say.")
         data = self._encode(*_FORMATS[target.suffix.lower()])
         with disk_errors(target, "path"):
             write_atomic(target, data)

@@ -46,7 +46,7 @@ class AceStepError(Exception):
             "type": type(self).__name__,
             "message": str(self),
             "field": self.field,
-            "value": None if self.value is None else shown(self.value),
+            "value": None if self.value is None else _short(self.value),
             "allowed": self.allowed,
             "remedy": self.remedy,
         }
@@ -73,9 +73,13 @@ class Cancelled(AceStepError):  # noqa: N818 - a person's wish, not a mistake
 
 
 def shown(value: object) -> str:
-    """A value short enough for one line: long text is cut and its length told."""
-    text = f"'{value}'" if isinstance(value, str) else str(value)
-    text = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
+    """A value short enough for one line, text in quotes: long text is cut and its length told."""
+    short = _short(value)
+    return f"'{short}'" if isinstance(value, str) and len(value) <= _SHOWN else short
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).encode("utf-8", "backslashreplace").decode().split())
     if len(text) <= _SHOWN:
         return text
     return f"{text[:_SHOWN].rstrip()}… ({len(str(value)):,} characters)"

@@ -156,7 +156,8 @@ class History:
     def restore(self, name: str) -> Take:
         """Bring a removed take back from the trash; ``ProjectError`` when it is not there."""
         if name not in _take_names(self._trash):
-            raise ProjectError(field="take", value=name, allowed=f"the name of a take in {self._trash}")
+            allowed = f"the name of a take in {self._trash}"
+            raise ProjectError(field="take", value=name, allowed=allowed, remedy="Look into that folder.")
         with disk_errors(self.folder), self._locked():
             (self._trash / name).rename(self._takes / name)
         return self.get(name)

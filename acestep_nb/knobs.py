@@ -51,7 +51,7 @@ class Knob:
         elif self.max_length is not None:
             words = f"text of at most {self.max_length:,} characters"
         else:
-            words = f"{self.minimum:g}–{self.maximum:g} {unit}".rstrip()
+            words = f"{self.minimum:,.10g}–{self.maximum:,.10g} {unit}".rstrip()
         return f"{words} or empty" if self.optional else words
 
     @property
@@ -82,8 +82,9 @@ def checked_number(name: str, value: object, knob: Knob) -> float | int | None:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise refused(name, value, knob, "Give it as a number.")
     number = float(value)
-    if not math.isfinite(number) or not _within(knob, number):
-        raise refused(name, value, knob)
+    if not math.isfinite(number):
+        raise refused(name, value, knob, "Give it as a number.")
+    _check_range(name, value, number, knob)
     if knob.step != 1:
         return number
     if number != int(number):
@@ -94,7 +95,7 @@ def checked_number(name: str, value: object, knob: Knob) -> float | int | None:
 def checked_text(name: str, value: object, knob: Knob) -> str:
     """The text as typed, line ends made ``\\n``, if the knob's length allows it, else ``InputError``."""
     if not isinstance(value, str):
-        raise refused(name, value, knob)
+        raise refused(name, value, knob, "Give it as text.")
     text = value.replace("\r\n", "\n").replace("\r", "\n")
     if knob.max_length is not None and len(text) > knob.max_length:
         remedy = f"Shorten it by {len(text) - knob.max_length:,} characters."
@@ -106,16 +107,18 @@ def checked_text(name: str, value: object, knob: Knob) -> str:
     return text
 
 
-def refused(name: str, value: object, knob: Knob, remedy: str | None = None) -> InputError:
+def refused(name: str, value: object, knob: Knob, remedy: str) -> InputError:
     """The error that says what the knob allows; raise it."""
     allowed = knob.words(unit="" if knob.unit == name else knob.unit)
     return InputError(field=name, value=value, allowed=allowed, remedy=remedy)
 
 
-def _within(knob: Knob, number: float) -> bool:
-    lowest = -math.inf if knob.minimum is None else knob.minimum
-    highest = math.inf if knob.maximum is None else knob.maximum
-    return lowest <= number <= highest
+def _check_range(name: str, value: object, number: float, knob: Knob) -> None:
+    empty = ", or leave it empty" if knob.optional else ""
+    if knob.minimum is not None and number < knob.minimum:
+        raise refused(name, value, knob, f"Use {knob.minimum:g} or more{empty}.")
+    if knob.maximum is not None and number > knob.maximum:
+        raise refused(name, value, knob, f"Use {knob.maximum:g} or less{empty}.")
 
 
 def to_dict(value: Any) -> dict[str, Any]:

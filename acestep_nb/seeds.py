@@ -19,14 +19,14 @@ SEEDS = Knob(
     maximum=MAX_SEED,
     step=1,
 )
-_ALLOWED = f"{BATCH.minimum:g}–{BATCH.maximum:g} whole numbers 0–{MAX_SEED}"
+_ALLOWED = f"{BATCH.minimum:g}–{BATCH.maximum:g} whole numbers {SEEDS.words(unit='')}"
 
 
 def checked_seeds(seeds: Iterable[object]) -> tuple[int, ...]:
     """The seeds as plain ints, or ``InputError`` when one is out of range or there are too many."""
     given = tuple(seeds)
     if not BATCH.minimum <= len(given) <= BATCH.maximum:  # type: ignore[operator]
-        raise InputError(field="seeds", value=f"{len(given)} of them", allowed=_ALLOWED)
+        raise _refused(f"{len(given)} of them")
     return tuple(_checked(seed) for seed in given)
 
 
@@ -47,5 +47,9 @@ def fresh_seeds(count: int) -> tuple[int, ...]:
 def _checked(seed: object) -> int:
     whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
     if not whole or not 0 <= int(seed) <= MAX_SEED:  # type: ignore[call-overload]
-        raise InputError(field="seeds", value=seed, allowed=_ALLOWED)
+        raise _refused(seed)
     return int(seed)  # type: ignore[call-overload, no-any-return]
+
+
+def _refused(value: object) -> InputError:
+    return InputError(field="seeds", value=value, allowed=_ALLOWED, remedy="Write for example 7, 8.")

@@ -162,7 +162,7 @@ def _language(value: object, rule: Knob) -> str | None:
         return None
     code = str(value).strip().lower()
     if code not in rule.choices:
-        raise refused("vocal_language", value, rule)
+        raise refused("vocal_language", value, rule, "Use a code such as en, ja or zh, or leave it empty.")
     return code
 
 

@@ -1,0 +1,231 @@
+"""The command line: ``acestep-nb lab · generate · doctor``. Its options take their words from the knobs."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import acestep_nb
+from acestep_nb.errors import AceStepError, Cancelled, InputError
+from acestep_nb.history import History
+from acestep_nb.knobs import Knob, knobs
+from acestep_nb.seeds import SEEDS, fresh_seeds, parse_seeds
+from acestep_nb.song import RenderOptions, Song
+
+if TYPE_CHECKING:
+    from acestep_nb.takes import Take
+
+_LONG_LIST = 8
+_FAILED, _STOPPED = 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises ``InputError`` where argparse would print its usage and leave."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message, field="arguments", remedy=f"See {self.prog} --help.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0, or 2 after one line on stderr that says what to put right."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    kept: list[dict[str, Any]] = []
+    if hasattr(sys.stdout, "reconfigure"):  # a console that cannot show a letter must not stop the work
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        args = _parse(words)
+        args.kept = kept
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return _fail(Cancelled("stopped; takes that were ready are kept"), words, kept, code=_STOPPED)
+    except AceStepError as error:
+        return _fail(error, words, kept)
+    except Exception as error:
+        if "--traceback" in words:
+            raise
+        remedy = "That is a mistake of ours; --traceback shows where."
+        return _fail(AceStepError(f"{type(error).__name__}: {error}", remedy=remedy), words, kept)
+
+
+def _fail(error: AceStepError, words: list[str], kept: list[dict[str, Any]], code: int = _FAILED) -> int:
+    print(" ".join(str(error).split()), file=sys.stderr)
+    if "--json" in words:
+        print(json.dumps({"error": error.to_dict(), "takes": kept}))
+    return code
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser = _Parser(prog="acestep-nb", description="Words become a song.")
+    parser.add_argument("--version", action="version", version=acestep_nb.__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | generate | doctor")
+
+    lab = commands.add_parser("lab", help="open the notebooks in JupyterLab; options go on to JupyterLab")
+    lab.set_defaults(run=_lab)
+
+    generate = commands.add_parser(
+        "generate", help="render takes of a song and keep them in a project folder"
+    )
+    for knob_owner in (Song, RenderOptions):
+        _add_knobs(generate, knob_owner)
+    generate.add_argument("--lyrics-file", metavar="FILE", help="read the lyrics from this UTF-8 text file")
+    generate.add_argument("--seeds", metavar="N,N,…", help=_help(SEEDS, "random"))
+    generate.add_argument("--model", default="nano", help="a checkpoint's name or folder (default: nano)")
+    generate.add_argument(
+        "--project", metavar="DIR", default="projects/untitled", help="folder that keeps the takes"
+    )
+    generate.set_defaults(run=_generate)
+
+    doctor = commands.add_parser("doctor", help="tell what is installed, on which machine, and what is amiss")
+    doctor.set_defaults(run=_doctor)
+
+    for command in (generate, doctor):
+        command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    for command in (lab, generate, doctor):
+        command.add_argument(
+            "--traceback", action="store_true", help="let an unforeseen error show where it is"
+        )
+
+    args, rest = parser.parse_known_args(words)
+    if rest and args.command != "lab":
+        parser.error(f"unknown: {' '.join(rest)}")
+    args.rest = rest
+    return args
+
+
+def _add_knobs(parser: argparse.ArgumentParser, owner: type) -> None:
+    defaults = {field.name: field.default for field in fields(owner)}
+    for name, knob in knobs(owner).items():
+        text = "" if defaults[name] in (None, "") else f"{defaults[name]:g}"
+        kind = str if knob.choices or knob.max_length else _number
+        parser.add_argument(
+            _option(name), dest=name, type=kind, metavar=knob.unit or "TEXT", help=_help(knob, text)
+        )
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _help(knob: Knob, default: str) -> str:
+    allowed = knob.allowed
+    if len(knob.choices) > _LONG_LIST:
+        allowed = f"one of {len(knob.choices)}, such as {', '.join(knob.choices[:_LONG_LIST])}"
+    ending = f"; default: {default}" if default else ""
+    return f"{knob.help} ({allowed}{ending})".replace("%", "%%")
+
+
+def _number(text: str) -> object:
+    """A number if it looks like one; anything else goes on as it is, for the knob's check to refuse."""
+    if re.fullmatch(r"\s*[+-]?\d+\s*", text):
+        return int(text)
+    with contextlib.suppress(ValueError):
+        return float(text)
+    return text
+
+
+def _lab(args: argparse.Namespace) -> int:
+    from acestep_nb.lab import open_lab
+
+    return open_lab(args.rest)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from acestep_nb.doctor import examine, in_words
+
+    with contextlib.redirect_stdout(sys.stderr):
+        findings = examine()
+    print(json.dumps(findings) if args.json else in_words(findings))
+    return 1 if findings["problems"] else 0
+
+
+def _generate(args: argparse.Namespace) -> int:
+    with contextlib.redirect_stdout(sys.stderr):
+        result = _render(args)
+    if args.json:
+        print(json.dumps(result))
+    else:
+        for take in args.kept:
+            print(f"seed {take['seed']}: {take['file']}")
+    return 0
+
+
+def _render(args: argparse.Namespace) -> dict[str, Any]:
+    """Check every word before a network is loaded; keep each take as soon as it sounds."""
+    song = _song(args)
+    options = RenderOptions(**_given(args, RenderOptions))
+    seeds = fresh_seeds(1) if args.seeds is None else parse_seeds(args.seeds)
+    history = History(args.project)
+    _say(f"loading {args.model}")
+    began = time.perf_counter()
+    engine = acestep_nb.Engine.load(args.model)
+    loaded = time.perf_counter()
+
+    def keep(take: Take) -> None:
+        args.kept.append(_told(history.add(take)))
+
+    engine.generate(song, seeds=seeds, options=options, on_progress=_say, on_take=keep)
+    return {
+        "takes": args.kept,
+        "project": str(history.folder),
+        "model": engine.name,
+        "checkpoint_hash": engine.checkpoint_hash,
+        "device": engine.device,
+        "song": song.to_dict(),
+        "options": options.to_dict(),
+        "timings": {"load": round(loaded - began, 3), "generate": round(time.perf_counter() - loaded, 3)},
+    }
+
+
+def _song(args: argparse.Namespace) -> Song:
+    words = _given(args, Song)
+    if args.lyrics_file is not None:
+        if "lyrics" in words:
+            raise InputError("give --lyrics or --lyrics-file, not both", field="lyrics")
+        words["lyrics"] = _read_lyrics(Path(args.lyrics_file))
+    song = Song(**words)
+    song.require_words()
+    return song
+
+
+def _read_lyrics(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            field="lyrics_file",
+            value=str(path),
+            allowed="a text file in UTF-8",
+            remedy=f"{getattr(error, 'strerror', None) or error}.",
+        ) from error
+
+
+def _given(args: argparse.Namespace, owner: type) -> dict[str, Any]:
+    return {name: value for name in knobs(owner) if (value := getattr(args, name)) is not None}
+
+
+def _told(take: Take) -> dict[str, Any]:
+    folder = take.folder or Path()
+    return {
+        "name": take.name,
+        "folder": str(folder),
+        "file": str(folder / "audio.flac"),
+        "seed": take.seed,
+        "duration": take.duration,
+        "timings": dict(take.timings),
+    }
+
+
+def _say(progress: object) -> None:
+    print(progress, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
