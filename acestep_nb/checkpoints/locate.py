@@ -1,0 +1,53 @@
+"""Finds the folder of a checkpoint from its name or path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from acestep_nb.checkpoints.index import INDEX
+from acestep_nb.errors import CheckpointError
+
+FOLDER_VARIABLE = "ACESTEP_CHECKPOINTS_DIR"
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The folder of a checkpoint: of that path, else of that name in the places of `places()`.
+
+    Raises `CheckpointError` when there is none, naming the places and the checkpoints that they hold.
+    """
+    path = Path(name_or_path).expanduser()
+    if (path / INDEX).is_file():
+        return path.resolve()
+    if path.is_dir():
+        raise CheckpointError(
+            f"{path} is not a checkpoint: it holds no {INDEX}",
+            field="checkpoint",
+            value=str(name_or_path),
+            allowed=f"a folder with {INDEX}",
+            remedy="Give the folder that holds transformer, vae and the others.",
+        )
+    name = str(name_or_path)
+    if path.name == name:
+        for place in places():
+            if (place / name / INDEX).is_file():
+                return place / name
+    raise CheckpointError(
+        field="checkpoint",
+        value=name,
+        allowed=f"a folder with {INDEX} or one of: {', '.join(names()) or 'none found'}",
+        remedy=f"Looked in {', '.join(map(str, places()))}; {FOLDER_VARIABLE} names another folder.",
+    )
+
+
+def places() -> list[Path]:
+    """Where names are looked up: the user's folder, the source checkout, the installed package."""
+    own = os.environ.get(FOLDER_VARIABLE)
+    shipped = [_PACKAGE.parent / "checkpoints", _PACKAGE / "embedded" / "checkpoints"]
+    return [*([Path(own).expanduser()] if own else []), *(place for place in shipped if place.is_dir())]
+
+
+def names() -> list[str]:
+    """Names of the checkpoints that are found in `places()`."""
+    return sorted({index.parent.name for place in places() for index in place.glob(f"*/{INDEX}")})

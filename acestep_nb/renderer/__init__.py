@@ -1,0 +1,1 @@
+"""The renderer: prompts, conditions, schedules, samplers and the denoising loop."""

@@ -1,0 +1,59 @@
+"""Turns what goes wrong while a network runs into errors that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from acestep_nb.errors import AceStepError, RenderError
+
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+
+
+@contextmanager
+def render_errors(doing: str) -> Iterator[None]:
+    """Whatever torch raises inside becomes a `RenderError` that names the work (`doing`) and a remedy."""
+    try:
+        yield
+    except AceStepError:
+        raise
+    except (MemoryError, RuntimeError, ValueError, TypeError, IndexError) as error:
+        if _is_out_of_memory(error):
+            remedy = "Ask for a shorter duration or for fewer seeds at once, or close other programs."
+            raise RenderError(
+                f"{doing} needs more memory than there is", field="memory", remedy=remedy
+            ) from error
+        remedy = "If it happens again, load the model again, or load it on the CPU."
+        raise RenderError(f"{doing} failed: {_first_line(error)}", remedy=remedy) from error
+
+
+def check_latents(latents: Tensor) -> None:
+    """Raise `RenderError` when latents are NaN, infinite or all zero: decoding them would give no music."""
+    if not torch.isfinite(latents).all():
+        raise RenderError(
+            "the model gave numbers that are not finite (NaN or Inf)",
+            field="latents",
+            allowed="finite",
+            remedy='Load it with dtype="float32"; if it is float32 already, its files may be damaged.',
+        )
+    if not latents.any():
+        raise RenderError(
+            "the model gave only zeros",
+            field="latents",
+            allowed="different from zero",
+            remedy="Its files may be damaged: fetch them again.",
+        )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
