@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderOobleck
+
+from acestep_nb.audio import Audio
+from acestep_nb.codec import Codec
+from acestep_nb.errors import RenderError
+
+
+@pytest.fixture
+def oobleck(one_thread):
+    torch.manual_seed(0)
+    vae = AutoencoderOobleck(
+        encoder_hidden_size=4,
+        downsampling_ratios=[2, 4, 4, 6, 10],
+        channel_multiples=[1, 1, 1, 1, 1],
+        decoder_channels=4,
+        decoder_input_channels=64,
+        sampling_rate=48_000,
+    )
+    return vae.eval()
+
+
+@pytest.fixture
+def codec(tiny_models):
+    return Codec(tiny_models.vae)
+
+
+def noise(frames, seed=0):
+    return torch.randn(frames, 64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_all_of_the_sound_without_a_length(codec):
+    audio = codec.decode(noise(30).numpy())
+    assert (
+        audio.samples.shape == (2, 30 * 1920) and audio.samples.dtype == np.float32 and audio.rate == 48_000
+    )
+
+
+@pytest.mark.parametrize(("frames", "seconds"), [(252, 10.1), (128, 2.0), (250, 10.0)])
+def test_exact_length(codec, frames, seconds):
+    whole, cut = codec.decode(noise(frames)).samples, codec.decode(noise(frames), seconds).samples
+    assert cut.shape[1] == round(seconds * 48_000)
+    common = min(whole.shape[1], cut.shape[1])
+    assert np.array_equal(whole[:, :common], cut[:, :common]) and not cut[:, common:].any()
+
+
+def test_loud_sound_is_divided_by_its_peak_and_quiet_sound_is_left_alone(codec, monkeypatch):
+    vae = codec._vae
+    decode, gain = vae.decode, [1.0]
+
+    def scaled(z):
+        out = decode(z)
+        out.sample = out.sample * gain[0]
+        return out
+
+    monkeypatch.setattr(vae, "decode", scaled)
+    plain = codec.decode(noise(30))
+    gain[0] = 0.9 / plain.peak
+    assert codec.decode(noise(30)).peak == pytest.approx(0.9)
+    gain[0] = 3 / plain.peak
+    loud = codec.decode(noise(30))
+    assert loud.peak == 1.0 and np.allclose(loud.samples, plain.samples / plain.peak, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(float("nan"), "not finite"), (0.0, "silent"), (9e-6, "silent")]
+)
+def test_no_sound_is_an_error(codec, monkeypatch, value, words):
+    out = codec._vae.decode(noise(5).T[None])
+    out.sample = torch.full_like(out.sample, value)
+    monkeypatch.setattr(codec._vae, "decode", lambda z: out)
+    with pytest.raises(RenderError, match=words):
+        codec.decode(noise(5))
+
+
+@pytest.mark.parametrize(
+    ("channels", "rate", "samples"), [(1, 48_000, 48_000), (2, 44_100, 44_100), (6, 48_000, 47_000)]
+)
+def test_any_sound_can_be_encoded(codec, channels, rate, samples):
+    sound = np.random.default_rng(0).normal(size=(channels, samples)).astype(np.float32) / 4
+    latents = codec.encode(Audio(sound, rate))
+    assert latents.shape == (25, 64) and latents.dtype == np.float32
+    assert np.array_equal(latents, codec.encode(Audio(sound, rate)))
+
+
+def test_encoding_takes_the_most_likely_latents(oobleck):
+    sound = torch.randn(2, 4800, generator=torch.Generator().manual_seed(0)) / 4
+    latents = Codec(oobleck).encode(Audio(sound.numpy(), 48_000))
+    padded = torch.nn.functional.pad(sound, (0, 960))
+    assert len(latents) == 3
+    with torch.inference_mode():
+        assert np.allclose(latents, oobleck.encode(padded[None]).latent_dist.mode()[0].T.numpy(), atol=1e-6)
+
+
+def test_long_sound_is_decoded_in_tiles(oobleck):
+    whole = oobleck.decode(noise(100).T[None]).sample[0].detach().numpy()
+    oobleck.tile_latent_min_length, oobleck.tile_latent_overlap = 64, 16
+    codec = Codec(oobleck)
+    calls = []
+    hook = oobleck.decoder.register_forward_hook(lambda *call: calls.append(1))
+    tiled = codec.decode(noise(100)).samples
+    hook.remove()
+    assert len(calls) == 4
+    assert np.allclose(tiled, whole / max(1, np.abs(whole).max()), atol=1e-4)
