@@ -1,0 +1,120 @@
+"""Asks the engine for songs that training never saw and judges what it hears.
+
+Every figure comes with the judges' own accuracy on real corpus pieces (`ceiling`) and with the same sound judged
+against another song's words (`shuffled`), which must be near chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from acestep_nb.audio import Audio
+from acestep_nb.checkpoints import find
+from acestep_nb.engine import Engine
+from acestep_nb.nano.codec import SpectralCodec
+from acestep_nb.nano.judges import Hearing, Judges, through_codec, verdict
+from acestep_nb.nano.music import TEMPI, Piece
+from acestep_nb.nano.phrasing import Prompt, Writer
+from acestep_nb.nano.render import render
+from acestep_nb.nano.tokenizer import build, lyric_slots
+from acestep_nb.renderer.prompts import lyric_prompt
+from acestep_nb.song import Song
+
+HELD_OUT_SEED, JUDGE_SEED, NOISE_SEED = 20_240_001, 77, 1000
+JUDGE_PIECES, CEILING_PIECES, JUDGE_SECONDS = 1200, 120, 10.0
+DURATIONS = (10.0, 12.5, 15.0, 20.0)
+UNSEEN_FILLERS = (
+    "midnight",
+    "neon",
+    "highway",
+    "tape hiss",
+    "orchestral",
+    "shimmering",
+    "punchy",
+    "in the rain",
+)
+ENGLISH = (
+    "walking through the empty streets tonight", "every window holds a little light", "tell me why we never say goodbye",
+    "river running under winter sky", "carry me along the open road", "nothing but a memory to hold",
+    "we are only waiting for the sun", "hold me closer till the day is done", "paper boats are drifting out to sea",
+)  # fmt: skip
+
+
+def held_out(count: int, seed: int = HELD_OUT_SEED) -> list[tuple[Song, Piece]]:
+    """Songs with unseen captions and lyrics, and the piece that each should sound like; half of them sing."""
+    writer, rng = Writer(build()), np.random.default_rng(seed)
+    songs = []
+    for i in range(count):
+        seconds = DURATIONS[int(rng.integers(len(DURATIONS)))]
+        piece, lyrics = writer.piece(rng, seconds, sings=i % 2 == 1)
+        if piece.voice and rng.random() < 0.4:
+            lyrics = "[Verse 1]\n" + "\n".join(str(line) for line in rng.permutation(ENGLISH))
+            piece = replace(piece, slots=lyric_slots(writer.tokens(lyric_prompt(lyrics, "en"))))
+        songs.append((_song(writer.prompt(piece, lyrics, rng), seconds, rng), piece))
+    return songs
+
+
+def _song(prompt: Prompt, seconds: float, rng: np.random.Generator) -> Song:
+    caption = f"{prompt.caption}, {rng.choice(UNSEEN_FILLERS)}"
+    return Song(caption=caption, lyrics=prompt.lyrics, vocal_language=prompt.vocal_language, bpm=prompt.bpm,
+                keyscale=prompt.keyscale, timesignature=prompt.timesignature, duration=seconds)  # fmt: skip
+
+
+def train_judges(codec: SpectralCodec, seed: int = JUDGE_SEED) -> tuple[Judges, dict[str, float]]:
+    """Judges fitted on fresh corpus pieces, a quarter of them through the codec, and their accuracy on others."""
+    writer, rng = Writer(build()), np.random.default_rng(seed)
+    heard = [
+        _corpus_hearing(codec, writer.piece(rng, JUDGE_SECONDS)[0], i % 4 == 0)
+        for i in range(JUDGE_PIECES + CEILING_PIECES)
+    ]
+    judges = Judges(heard[:JUDGE_PIECES])
+    return judges, summary([verdict(judges, h) for h in heard[JUDGE_PIECES:]])
+
+
+@torch.no_grad()
+def _corpus_hearing(codec: SpectralCodec, piece: Piece, coded: bool) -> Hearing:
+    stems = list(render(piece).values())
+    bands = codec.log_bands(torch.from_numpy(sum(stems[1:], stems[0]))[None])
+    return Hearing(piece, (through_codec(codec, bands) if coded else bands)[0].numpy())
+
+
+@torch.no_grad()
+def hear(codec: SpectralCodec, audio: Audio, piece: Piece) -> Hearing:
+    """What the judges get of a finished take."""
+    mono = codec.halve(torch.from_numpy(audio.samples.mean(0, keepdims=True)))
+    return Hearing(piece, codec.log_bands(mono)[0].numpy())
+
+
+def summary(verdicts: list[dict[str, float]]) -> dict[str, float]:
+    """Mean of each figure over the pieces that it applies to."""
+    names = sorted({name for v in verdicts for name in v})
+    return {name: round(float(np.mean([v[name] for v in verdicts if name in v])), 3) for name in names}
+
+
+def evaluate(name: str = "nano", count: int = 40) -> dict[str, object]:
+    """Figures of text2music on `count` held-out songs: measured, shuffled, ceiling, and the peak of the takes."""
+    codec = SpectralCodec.from_pretrained(find(name) / "vae")
+    engine = Engine.load(name)
+    judges, ceiling = train_judges(codec)
+    songs = held_out(count)
+    takes = [engine.generate(song, seeds=[NOISE_SEED + i])[0] for i, (song, _) in enumerate(songs)]
+    heard = [hear(codec, take.audio, piece) for take, (_, piece) in zip(takes, songs)]
+    strangers = [_stranger(songs, i) for i in range(count)]
+    return {
+        "checkpoint": engine.name,
+        "checkpoint_hash": engine.checkpoint_hash,
+        "songs": count,
+        "measured": summary([verdict(judges, h) for h in heard]),
+        "shuffled": summary([verdict(judges, h, asked) for h, asked in zip(heard, strangers)]),
+        "ceiling": ceiling,
+        "tempi": len(TEMPI),
+        "peak": round(max(take.audio.peak for take in takes), 3),
+    }
+
+
+def _stranger(songs: list[tuple[Song, Piece]], index: int) -> Piece:
+    """The description of another song that sings if this one does."""
+    return songs[(index + 2) % len(songs)][1]
