@@ -1,0 +1,26 @@
+"""A take to keep, for tests and for the other processes that they start."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from acestep_nb import Audio, RenderOptions, Song, Take
+
+
+def make_take(seed: int = 7, caption: str = "rainy night", seconds: float = 0.2, **more: object) -> Take:
+    """A take of seeded noise."""
+    random = np.random.default_rng(abs(seed))
+    return Take(
+        song=Song(caption=caption, lyrics="[Verse]\nla la"),
+        options=RenderOptions(),
+        seed=seed,
+        checkpoint="nano",
+        checkpoint_hash="sha256:0",
+        dtype="float32",
+        device="cpu",
+        versions={"acestep_nb": "0"},
+        timings={"render": 0.5},
+        audio=Audio(random.uniform(-0.5, 0.5, (2, int(48_000 * seconds))), 48_000),
+        latents=random.standard_normal((int(25 * seconds), 64)).astype(np.float32),
+        **more,
+    )

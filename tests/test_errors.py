@@ -1,0 +1,48 @@
+import pickle
+
+import pytest
+
+from acestep_nb import errors
+from acestep_nb.errors import AceStepError, InputError
+
+
+def test_the_sentence_names_field_allowed_value_and_remedy():
+    error = InputError(field="bpm", value=12, allowed="30–300 or empty", remedy="Use 30 or more.")
+    assert str(error) == "bpm must be 30–300 or empty; got 12. Use 30 or more."
+
+
+def test_a_message_stands_in_for_the_sentence_and_ends_in_one_full_stop():
+    assert (
+        str(AceStepError("the file is damaged.", remedy="Fetch it again."))
+        == "the file is damaged. Fetch it again."
+    )
+    assert str(AceStepError(field="width", value=3)) == "width cannot be 3"
+
+
+def test_long_and_broken_values_are_shown_in_one_short_line():
+    text = str(InputError(field="lyrics", value="la\n" * 30_000 + "\ud800", allowed="text"))
+    assert len(text) < 150 and "\n" not in text
+    assert "(90,001 characters)" in text
+    str(InputError(field="caption", value="\ud800", allowed="text")).encode("utf-8")
+
+
+def test_to_dict_has_what_a_program_needs():
+    error = InputError(field="keyscale", value="H", allowed="a key", remedy="Write Am.")
+    assert error.to_dict() == {
+        "type": "InputError",
+        "message": "keyscale must be a key; got 'H'. Write Am.",
+        "field": "keyscale",
+        "value": "H",
+        "allowed": "a key",
+        "remedy": "Write Am.",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["InputError", "CheckpointError", "ProjectError", "RenderError", "Cancelled"]
+)
+def test_each_kind_is_an_acesteperror_and_survives_pickling(name):
+    error = getattr(errors, name)(field="x", value=1, allowed="2", remedy="Try 2.")
+    copy = pickle.loads(pickle.dumps(error))
+    assert isinstance(copy, AceStepError) and type(copy) is type(error)
+    assert (str(copy), copy.field, copy.value) == (str(error), "x", 1)
