@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import threading
 import time
@@ -103,6 +104,9 @@ class Engine:
         compute in it, else float32.
         Raises `CheckpointError` when the files are missing or damaged, `InputError` for the other two.
         """
+        # Before torch starts its threads: waiting ones shall sleep. When they spin, as they do by default,
+        # a second busy program on the machine makes rendering ten times slower.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from acestep_nb.checkpoints import find
         from acestep_nb.checkpoints.loading import load
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import helpers
 import pytest
 from browser import chromium, pytest_collection_modifyitems, pytest_runtest_makereport  # noqa: F401
 
+# as Engine.load does, for tests that go around it
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 TEXT_WIDTH, WIDTH = 24, 32
 
 
@@ -32,29 +35,13 @@ def own_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _loaded_tiny(tiny_checkpoint: Path):
+def tiny_models(tiny_checkpoint: Path):
+    """The networks of the tiny checkpoint; undo whatever you patch."""
     import torch
 
     from acestep_nb.checkpoints.loading import load
 
     return load(tiny_checkpoint, torch.device("cpu"), torch.float32)
-
-
-@pytest.fixture
-def one_thread():
-    """Torch on one thread: with more, tiny networks mostly wait for each other."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def tiny_models(_loaded_tiny, one_thread):
-    """The networks of the tiny checkpoint."""
-    return _loaded_tiny
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from acestep_nb.errors import RenderError
 
 
 @pytest.fixture
-def oobleck(one_thread):
+def oobleck():
     torch.manual_seed(0)
     vae = AutoencoderOobleck(
         encoder_hidden_size=4,

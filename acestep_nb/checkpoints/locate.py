@@ -13,26 +13,26 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def find(name_or_path: str | Path) -> Path:
-    """The folder of a checkpoint: of that path, else of that name in the places of `places()`.
+    """The folder of a checkpoint: of that name in one of the `places()`, else at that path.
 
     Raises `CheckpointError` when there is none, naming the places and the checkpoints that they hold.
     """
     path = Path(name_or_path).expanduser()
+    name = str(name_or_path)
+    if path.name == name:  # not a path: a folder that happens to lie here must not hide a checkpoint
+        for place in places():
+            if (place / name / INDEX).is_file():
+                return place / name
     if (path / INDEX).is_file():
         return path.resolve()
     if path.is_dir():
         raise CheckpointError(
             f"{path} is not a checkpoint: it holds no {INDEX}",
             field="checkpoint",
-            value=str(name_or_path),
+            value=name,
             allowed=f"a folder with {INDEX}",
             remedy="Give the folder that holds transformer, vae and the others.",
         )
-    name = str(name_or_path)
-    if path.name == name:
-        for place in places():
-            if (place / name / INDEX).is_file():
-                return place / name
     raise CheckpointError(
         field="checkpoint",
         value=name,

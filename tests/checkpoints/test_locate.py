@@ -27,6 +27,13 @@ def test_by_name_in_the_package(tiny_checkpoint, monkeypatch, tmp_path):
     assert find("small") == inside and names() == ["small"]
 
 
+def test_a_folder_of_the_same_name_hides_nothing(tiny_checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tiny_checkpoint.parent))
+    (tmp_path / "tiny").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find("tiny") == tiny_checkpoint
+
+
 def test_a_name_that_is_nowhere(tiny_checkpoint, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(FOLDER_VARIABLE, str(tiny_checkpoint.parent))

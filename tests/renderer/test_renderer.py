@@ -66,7 +66,7 @@ def test_equals_the_loop_of_diffusers(tiny_models, pipeline, steps, shift):
     assert torch.allclose(own, other, atol=1e-5)
 
 
-def test_equals_the_recorded_original(goldens, one_thread):
+def test_equals_the_recorded_original(goldens):
     """The original's own weights, inputs and outputs: condition encoder, network and loop together."""
     folder = goldens / "base_tiny"
     config, run = json.loads((folder / "config.json").read_text()), load_file(folder / "no_cfg.safetensors")
