@@ -1,4 +1,4 @@
-"""The command line: ``acestep-nb lab · generate · doctor``. Its options take their words from the knobs."""
+"""The command line: ``acestep-nb lab · generate · doctor · eval``. Its options take their words from the knobs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _fail(error: AceStepError, words: list[str], kept: list[dict[str, Any]], cod
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="acestep-nb", description="Words become a song.")
     parser.add_argument("--version", action="version", version=acestep_nb.__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | generate | doctor")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | generate | doctor | eval")
 
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab; options go on to JupyterLab")
     lab.set_defaults(run=_lab)
@@ -77,7 +77,6 @@ def _parse(words: list[str]) -> argparse.Namespace:
         _add_knobs(generate, knob_owner)
     generate.add_argument("--lyrics-file", metavar="FILE", help="read the lyrics from this UTF-8 text file")
     generate.add_argument("--seeds", metavar="N,N,…", help=_help(SEEDS, "random"))
-    generate.add_argument("--model", default="nano", help="a checkpoint's name or folder (default: nano)")
     generate.add_argument(
         "--project", metavar="DIR", default="projects/untitled", help="folder that keeps the takes"
     )
@@ -86,9 +85,15 @@ def _parse(words: list[str]) -> argparse.Namespace:
     doctor = commands.add_parser("doctor", help="tell what is installed, on which machine, and what is amiss")
     doctor.set_defaults(run=_doctor)
 
-    for command in (generate, doctor):
+    measure = commands.add_parser("eval", help="measure how well takes of held-out songs follow their words")
+    measure.add_argument("--songs", metavar="N", type=int, default=40, help="how many songs (default: 40)")
+    measure.set_defaults(run=_eval)
+
+    for command in (generate, measure):
+        command.add_argument("--model", default="nano", help="a checkpoint's name or folder (default: nano)")
+    for command in (generate, doctor, measure):
         command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    for command in (lab, generate, doctor):
+    for command in (lab, generate, doctor, measure):
         command.add_argument(
             "--traceback", action="store_true", help="let an unforeseen error show where it is"
         )
@@ -144,6 +149,18 @@ def _doctor(args: argparse.Namespace) -> int:
         findings = examine()
     print(json.dumps(findings) if args.json else in_words(findings))
     return 1 if findings["problems"] else 0
+
+
+def _eval(args: argparse.Namespace) -> int:
+    try:
+        from acestep_nb.nano.evaluate import evaluate
+    except ModuleNotFoundError as error:
+        remedy = 'Run: pip install "acestep-nb[train]"'
+        raise AceStepError(f"{error.name} is not installed", remedy=remedy) from error
+    with contextlib.redirect_stdout(sys.stderr):
+        figures = evaluate(args.model, args.songs)
+    print(json.dumps(figures, indent=None if args.json else 1))
+    return 0
 
 
 def _generate(args: argparse.Namespace) -> int:

@@ -170,6 +170,24 @@ def test_takes_that_were_ready_are_kept_and_told_when_a_later_one_fails(
     assert [take["seed"] for take in told["takes"]] == [1] and len(History(tmp_path)) == 1
 
 
+def test_eval_prints_the_figures_of_the_model_asked_for(capsys, monkeypatch):
+    from acestep_nb.nano import evaluate
+
+    def figures(name, count):
+        print("judging")
+        return {"checkpoint": name, "songs": count}
+
+    monkeypatch.setattr(evaluate, "evaluate", figures)
+    code, out, err = run(capsys, "eval", "--songs", 2, "--model", "tiny", "--json")
+    assert code == 0 and one_object(out) == {"checkpoint": "tiny", "songs": 2} and err == "judging\n"
+
+
+def test_eval_names_the_extra_that_it_needs(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "acestep_nb.nano.evaluate", None)
+    code, _, err = run(capsys, "eval")
+    assert code == 2 and 'pip install "acestep-nb[train]"' in err
+
+
 @pytest.mark.parametrize("owner", [Song, RenderOptions])
 def test_the_help_says_what_the_knobs_say(capsys, owner):
     with pytest.raises(SystemExit) as left:
