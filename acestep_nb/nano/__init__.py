@@ -1,1 +1,1 @@
-"""nano, the embedded model: its synthetic music, its networks at small widths, their training and evaluation."""
+"""nano, the embedded model: its synthetic music, its small networks, their training and evaluation."""

@@ -20,7 +20,7 @@ LAST_STAGE = "final"
 
 
 def train(runs: Path, checkpoint: Path, pieces: int, processes: int, version: str) -> None:
-    """Makes nano: codec, corpus, tokenizer pair, every stage, export, evaluation; what is done already is kept."""
+    """Makes nano: codec, corpus, tokenizer pair, stages, export, evaluation; what is done already is kept."""
     if not (runs / "corpus" / "codec").exists():
         codec, kept = fit_codec(CODEC_SEED)
         print(f"codec keeps {kept:.1%} of the variance of its bands")

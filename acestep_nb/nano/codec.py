@@ -1,14 +1,16 @@
-"""A closed-form spectral codec behind the interface of a music VAE: stereo 48 kHz sound to 25 Hz latents and back.
+"""A closed-form spectral codec with the interface of a music VAE: stereo 48 kHz to 25 Hz latents and back.
 
-Encoding: mid channel at 24 kHz -> short-time spectrum (Hann 1920, hop 480) -> 276 log-magnitude bands (single bins up
-to 1.5 kHz, then geometric) -> two neighbouring frames stacked (552 numbers every 40 ms) -> 64 principal components,
-half whitened. Decoding: the inverse projection, then fast Griffin-Lim (Perraudin et al. 2013) for the phase.
-The projection is fitted on the corpus by `fit`; nothing here is trained by gradient.
+Encoding: mid channel at 24 kHz -> short-time spectrum (Hann 1920, hop 480) -> 276 log-magnitude bands
+(single bins up to 1.5 kHz, then geometric) -> two neighbouring frames stacked (552 numbers every 40 ms) ->
+64 principal components, half whitened. Decoding: the inverse projection, then fast Griffin-Lim (Perraudin
+et al. 2013) for the phase. The projection is fitted on the corpus by `fit`; nothing here is trained by
+gradient.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -54,14 +56,18 @@ class Encoding:
     latents: Tensor  # [take, channel, frame]
 
     def mode(self) -> Tensor:
+        """The latents."""
         return self.latents
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """The latents, whatever the generator."""
         return self.latents
 
 
 @dataclass(frozen=True)
 class EncoderOutput:
+    """What a VAE of diffusers returns."""
+
     latent_dist: Encoding
 
 
@@ -86,7 +92,7 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         self.register_buffer("synthesis", torch.zeros(latent_channels, stacked))
         edges = band_edges()
         pool = torch.zeros(BINS, BANDS)
-        for band, (first, end) in enumerate(zip(edges[:-1], edges[1:])):
+        for band, (first, end) in enumerate(pairwise(edges)):
             pool[first:end, band] = 1 / (end - first)
         self.register_buffer("pool", pool, persistent=False)
         self.register_buffer("spread", _band_to_bin(edges), persistent=False)
@@ -113,7 +119,10 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         return self.bands_of(self.spectrum(mono))
 
     def spectrum(self, mono: Tensor) -> Tensor:
-        """Complex spectrum `[..., frame, BINS]` of mono sound `[..., sample]` at 24 kHz; frame i is centred on sample (i + 1/2) * HOP."""
+        """Complex spectrum `[..., frame, BINS]` of mono sound `[..., sample]` at 24 kHz.
+
+        Frame i is centred on sample (i + 1/2) * HOP.
+        """
         frames = mono.shape[-1] // HOP
         pad = (WINDOW - HOP) // 2
         padded = F.pad(mono[..., : frames * HOP], (pad, pad))
@@ -134,7 +143,7 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         return (latents @ self.synthesis + self.mean).reshape(len(latents), -1, BANDS)
 
     def fit(self, stacked: Tensor) -> float:
-        """Sets the projection from stacked log bands `[n, 552]`; returns the share of variance that it keeps."""
+        """Fits the projection to stacked log bands `[n, 552]`; returns the share of variance it keeps."""
         mean = stacked.mean(0)
         centred = (stacked - mean).double()
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
@@ -200,7 +209,7 @@ def _band_to_bin(edges: np.ndarray) -> Tensor:
 
 
 def _half_band(reach: int = 47) -> Tensor:
-    """Low-pass at a quarter of the rate for halving and doubling: Kaiser-windowed sinc `[1, 1, 2 * reach + 1]`."""
+    """Low-pass to halve and double the rate: Kaiser-windowed sinc `[1, 1, 2 * reach + 1]`."""
     n = torch.arange(-reach, reach + 1, dtype=torch.float64)
     kernel = (
         torch.special.sinc(n / 2)

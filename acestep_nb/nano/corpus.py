@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ FIT_PIECES, FIT_FRAMES = 240, 150
 
 @dataclass(frozen=True)
 class Clip:
-    """One piece of the corpus: `minus` is the mix without `stem`, `part` the sum of the stems in `part_stems`."""
+    """One piece of the corpus: `minus` is the mix without `stem`, `part` the sum of `part_stems`."""
 
     piece: Piece
     lyrics: str
@@ -36,9 +37,9 @@ class Clip:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Clips and their latents at 25 Hz, float16: mix, minus, part `[clip, frame, 64]`, stems `[clip, stem, frame, 64]`.
+    """Clips and their latents at 25 Hz in float16.
 
-    An absent stem holds silence.
+    mix, minus, part: `[clip, frame, 64]`; stems: `[clip, stem, frame, 64]`, an absent stem being silence.
     """
 
     clips: list[Clip]
@@ -86,12 +87,9 @@ def _path(folder: Path, index: int) -> Path:
 def _write_shard(job: tuple[Path, int, int]) -> str:
     folder, index, seed = job
     torch.set_num_threads(1)
-    codec, writer, rng = (
-        SpectralCodec.from_pretrained(folder / "codec"),
-        Writer(build()),
-        np.random.default_rng(seed),
-    )
-    clips, latents = zip(*(_make(codec, writer, rng) for _ in range(SHARD)))
+    codec = SpectralCodec.from_pretrained(folder / "codec")
+    writer, rng = Writer(build()), np.random.default_rng(seed)
+    clips, latents = zip(*(_make(codec, writer, rng) for _ in range(SHARD)), strict=True)
     stacked = {kind: torch.stack([one[kind] for one in latents]).half() for kind in KINDS}
     path = _path(folder, index)
     path.with_suffix(".json").write_text(json.dumps([asdict(clip) for clip in clips], ensure_ascii=False))
@@ -123,7 +121,7 @@ def _make(
     return Clip(piece, lyrics, stem, part), latents
 
 
-def _clip(data: dict) -> Clip:
+def _clip(data: dict[str, Any]) -> Clip:
     piece = data["piece"]
     slots = tuple(None if slot is None else Syllable(**slot) for slot in piece["slots"])
     return Clip(Piece(**{**piece, "slots": slots}), data["lyrics"], data["stem"], tuple(data["part_stems"]))

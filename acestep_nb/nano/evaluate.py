@@ -1,7 +1,7 @@
 """Asks the engine for songs that training never saw and judges what it hears.
 
-Every figure comes with the judges' own accuracy on real corpus pieces (`ceiling`) and with the same sound judged
-against another song's words (`shuffled`), which must be near chance.
+Every figure comes with the judges' own accuracy on real corpus pieces (`ceiling`) and with the same sound
+judged against another song's words (`shuffled`), which must be near chance.
 """
 
 from __future__ import annotations
@@ -27,19 +27,13 @@ HELD_OUT_SEED, JUDGE_SEED, NOISE_SEED = 20_240_001, 77, 1000
 JUDGE_PIECES, CEILING_PIECES, JUDGE_SECONDS = 1200, 120, 10.0
 DURATIONS = (10.0, 12.5, 15.0, 20.0)
 UNSEEN_FILLERS = (
-    "midnight",
-    "neon",
-    "highway",
-    "tape hiss",
-    "orchestral",
-    "shimmering",
-    "punchy",
-    "in the rain",
-)
+    "midnight", "neon", "highway", "tape hiss", "orchestral", "shimmering", "punchy", "in the rain",
+)  # fmt: skip
 ENGLISH = (
-    "walking through the empty streets tonight", "every window holds a little light", "tell me why we never say goodbye",
-    "river running under winter sky", "carry me along the open road", "nothing but a memory to hold",
-    "we are only waiting for the sun", "hold me closer till the day is done", "paper boats are drifting out to sea",
+    "walking through the empty streets tonight", "every window holds a little light",
+    "tell me why we never say goodbye", "river running under winter sky", "carry me along the open road",
+    "nothing but a memory to hold", "we are only waiting for the sun", "hold me closer till the day is done",
+    "paper boats are drifting out to sea",
 )  # fmt: skip
 
 
@@ -64,7 +58,7 @@ def _song(prompt: Prompt, seconds: float, rng: np.random.Generator) -> Song:
 
 
 def train_judges(codec: SpectralCodec, seed: int = JUDGE_SEED) -> tuple[Judges, dict[str, float]]:
-    """Judges fitted on fresh corpus pieces, a quarter of them through the codec, and their accuracy on others."""
+    """Judges fitted on fresh corpus pieces, a quarter of them through the codec; their accuracy on others."""
     writer, rng = Writer(build()), np.random.default_rng(seed)
     heard = [
         _corpus_hearing(codec, writer.piece(rng, JUDGE_SECONDS)[0], i % 4 == 0)
@@ -95,20 +89,20 @@ def summary(verdicts: list[dict[str, float]]) -> dict[str, float]:
 
 
 def evaluate(name: str = "nano", count: int = 40) -> dict[str, object]:
-    """Figures of text2music on `count` held-out songs: measured, shuffled, ceiling, and the peak of the takes."""
+    """Figures of text2music on `count` held-out songs: measured, shuffled, ceiling, peak of the takes."""
     codec = SpectralCodec.from_pretrained(find(name) / "vae")
     engine = Engine.load(name)
     judges, ceiling = train_judges(codec)
     songs = held_out(count)
     takes = [engine.generate(song, seeds=[NOISE_SEED + i])[0] for i, (song, _) in enumerate(songs)]
-    heard = [hear(codec, take.audio, piece) for take, (_, piece) in zip(takes, songs)]
+    heard = [hear(codec, take.audio, piece) for take, (_, piece) in zip(takes, songs, strict=True)]
     strangers = [_stranger(songs, i) for i in range(count)]
     return {
         "checkpoint": engine.name,
         "checkpoint_hash": engine.checkpoint_hash,
         "songs": count,
         "measured": summary([verdict(judges, h) for h in heard]),
-        "shuffled": summary([verdict(judges, h, asked) for h, asked in zip(heard, strangers)]),
+        "shuffled": summary([verdict(judges, h, asked) for h, asked in zip(heard, strangers, strict=True)]),
         "ceiling": ceiling,
         "tempi": len(TEMPI),
         "peak": round(max(take.audio.peak for take in takes), 3),

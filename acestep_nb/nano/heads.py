@@ -1,13 +1,14 @@
 """Training-only heads and losses: what the network must know inside before it can render it.
 
-Everything about a lesson follows from its description, so every layer can be told what to compute: tempo and key after
-layer 2, the phase of beat and bar after 3, the chord root after 4, vowels and the rhythm roll after 5, and the place in
-the lyrics on two cross-attention heads. The heads are thrown away at export.
+Everything about a lesson follows from its description, so every layer can be told what to compute: tempo
+and key after layer 2, the phase of beat and bar after 3, the chord root after 4, vowels and the rhythm roll
+after 5, and the place in the lyrics on two cross-attention heads. The heads are thrown away at export.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ class Heads(nn.Module):
         for i in range(LAYERS):
             networks.transformer.layers[i].register_forward_hook(self._collector(i))
 
-    def _collector(self, layer: int):  # type: ignore[no-untyped-def]
+    def _collector(self, layer: int) -> Callable[[nn.Module, object, Tensor], None]:
         def collect(_module: nn.Module, _inputs: object, output: Tensor) -> None:
             self.hidden[layer] = output
 
@@ -117,8 +118,8 @@ def _row(lesson: Lesson) -> dict[str, np.ndarray]:
     return row
 
 
-def losses(networks: Networks, heads: Heads, alignment: MatmulAttention, batch: Batch, t: Tensor, noise: Tensor,
-           planning: bool) -> dict[str, Tensor]:  # fmt: skip
+def losses(networks: Networks, heads: Heads, alignment: MatmulAttention, batch: Batch, t: Tensor,
+           noise: Tensor, planning: bool) -> dict[str, Tensor]:  # fmt: skip
     """Every loss term of a batch at noise levels `t` `[item]`; `flow` is left out in the planning stage."""
     wanted = targets(batch.lessons)
     level = t[:, None, None]
@@ -131,8 +132,9 @@ def losses(networks: Networks, heads: Heads, alignment: MatmulAttention, batch: 
         v = networks.velocity(level * noise + (1 - level) * batch.target, t, condition, batch.context).float()
         hidden = heads.hidden
         read = {
-            "metas": heads.metas(hidden[1].mean(1)), "phase": heads.phase(hidden[2]), "root": heads.root(hidden[3]),
-            "vowel": heads.vowel(hidden[4]), "roll": heads.roll(hidden[4]), "slot": heads.slot(sung_hidden),
+            "metas": heads.metas(hidden[1].mean(1)), "phase": heads.phase(hidden[2]),
+            "root": heads.root(hidden[3]), "vowel": heads.vowel(hidden[4]), "roll": heads.roll(hidden[4]),
+            "slot": heads.slot(sung_hidden),
         }  # fmt: skip
     read = {name: value.float() for name, value in read.items()}
     out = {} if planning else {"flow": _flow(v - (noise - batch.target), batch.weight)}
@@ -169,7 +171,7 @@ def _clocked(read: dict[str, Tensor], wanted: Targets, items: Tensor) -> dict[st
 
 
 def _alignment(probabilities: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-    """-log of the attention that the alignment heads pay to the token of each beat, and (`_hit`) how often it wins."""
+    """-log of the attention that the alignment heads pay to each beat's token; `_hit`: how often it wins."""
     told = (wanted >= 0)[:, None].expand_as(probabilities[..., 0])
     index = wanted.clamp(min=0)[:, None, :, None].expand(*probabilities.shape[:3], 1)
     right = probabilities.gather(3, index)[..., 0]

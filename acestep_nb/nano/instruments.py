@@ -20,7 +20,7 @@ VOICE_SCALE = {"female": 1.17, "male": 1.0}
 
 @dataclass(frozen=True)
 class Timbre:
-    """An additive instrument: partials fall as h ** -slope and die at `decay` per second (faster when higher)."""
+    """An additive instrument: partials fall as h ** -slope and die at `decay` a second, high ones faster."""
 
     partials: int
     slope: float
@@ -121,7 +121,7 @@ def _vowel(midi: int, vowel: str, scale: float, rng: np.random.Generator) -> np.
     phase = _phase(hertz, t, 0.006, 5.6)
     y = np.zeros(n)
     for h in range(1, int(5500 / hertz) + 1):
-        peaks = zip(FORMANTS[vowel], (90, 110, 160), (1.0, 0.8, 0.35))
+        peaks = zip(FORMANTS[vowel], (90, 110, 160), (1.0, 0.8, 0.35), strict=True)
         gain = sum(a / (1 + ((hertz * h - f * scale) / width) ** 2) for f, width, a in peaks)
         y += (gain + 0.004) * h**-0.25 * np.sin(h * phase + rng.uniform(0, 2 * np.pi))
     return _levelled(y * np.minimum(1, t / 0.03), n)

@@ -1,7 +1,7 @@
 """Small judges of sound: linear probes on spectral features, fitted on corpus pieces whose truth is known.
 
-They hear only the decoded sound, through the codec's log bands at 50 Hz. Tempo is then measured: the probe names one of
-the tempi, and the periodicity of the onsets next to it is the tempo in bpm.
+They hear only the decoded sound, through the codec's log bands at 50 Hz. Tempo is then measured: the probe
+names one of the tempi, and the periodicity of the onsets next to it is the tempo in bpm.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def vowel_truth(piece: Piece, decisions: int) -> np.ndarray:
 
 
 def onsets(bands: np.ndarray) -> np.ndarray:
-    """Onset strength at 50 Hz in nine regions of the spectrum and in all of it, each of unit variance: `[frame, 10]`."""
+    """Onset strength at 50 Hz in nine regions of the spectrum and in all, of unit variance: `[frame, 10]`."""
     rise = np.maximum(np.diff(bands, axis=0, prepend=bands[:1]), 0)
     region = np.digitize(band_frequencies(), REGION_HERTZ)
     curves = np.stack([rise[:, region == r].mean(1) for r in range(9)] + [rise.mean(1)], 1)
@@ -174,7 +174,7 @@ class Judges:
             for h in heard
             if h.piece.voice
         ]
-        x, y = (np.concatenate(parts) for parts in zip(*vowels))
+        x, y = (np.concatenate(parts) for parts in zip(*vowels, strict=True))
         self.vowels = Probe(x[y >= 0], y[y >= 0], len(VOWELS), ridge=1e-4, steps=300)
 
     def _inputs(self, row: dict[str, np.ndarray], attribute: str) -> np.ndarray:
@@ -194,7 +194,7 @@ class Judges:
 
 
 def verdict(judges: Judges, heard: Hearing, asked: Piece | None = None) -> dict[str, float]:
-    """Each attribute of `heard` as 1.0 right or 0.0 wrong against `asked` (default: its own piece); vowels as a share.
+    """Each attribute of `heard` against `asked` (default: its own piece): 1 right, 0 wrong; vowels a share.
 
     `octave` is 1.0 where the tempo is wrong by a factor of two.
     """

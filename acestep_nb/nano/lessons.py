@@ -52,7 +52,7 @@ class Lesson:
 
     @property
     def clocked(self) -> bool:
-        """Whether beat and bar follow from the context at once: a clock, or codes from the start of the piece."""
+        """Whether beat and bar follow from the context at once: a clock, or codes from the piece's start."""
         return not self.null and self.task in ("text2music", "cover")
 
 
@@ -80,7 +80,7 @@ class Teacher:
         self.corpus, self.writer, self.networks, self.rng = corpus, writer, networks, rng
 
     def plan(self, size: int) -> Batch:
-        """A batch of text2music items without sound: everything the planning stage learns follows from the words."""
+        """A batch of text2music items without sound: what the planning stage learns follows from words."""
         return self.batch([self._plan_lesson() for _ in range(size)])
 
     def draw(self, size: int) -> Batch:
@@ -161,7 +161,7 @@ class Teacher:
         text, text_mask = _padded([self._text(lesson) for lesson in lessons], self.writer)
         lyrics, lyrics_mask = _padded([self._lyrics(lesson) for lesson in lessons], self.writer)
         mask = torch.zeros(len(lessons), FRAMES)
-        for row, lesson in zip(mask, lessons):
+        for row, lesson in zip(mask, lessons, strict=True):
             row[slice(*lesson.window)] = 1
         return Batch(
             lessons=lessons, target=torch.stack([lesson.target for lesson in lessons]),
@@ -177,7 +177,7 @@ class Teacher:
         covers = [i for i, lesson in enumerate(lessons) if lesson.task == "cover"]
         if covers:
             quantized, _ = self.networks.audio_tokenizer.tokenize(torch.stack([rows[i] for i in covers]))
-            for i, hints in zip(covers, self.networks.audio_token_detokenizer(quantized)):
+            for i, hints in zip(covers, self.networks.audio_token_detokenizer(quantized), strict=True):
                 rows[i] = hints
         return torch.stack(rows)
 
@@ -190,12 +190,8 @@ class Teacher:
     def _lyrics(self, lesson: Lesson) -> list[int]:
         """Lyric tokens; often cut behind the window, which shortens the batch and changes no answer."""
         tokens = self.writer.tokens(prompts.lyric_prompt(lesson.prompt.lyrics, lesson.prompt.vocal_language))
-        last = (
-            LYRIC_HEADER
-            + int((lesson.first + FRAMES) / LATENT_RATE / lesson.piece.beat)
-            + 2
-            + int(self.rng.integers(16))
-        )
+        beats = int((lesson.first + FRAMES) / LATENT_RATE / lesson.piece.beat)
+        last = LYRIC_HEADER + beats + 2 + int(self.rng.integers(16))
         if len(tokens) > last + 2 and self.rng.random() < 0.75:
             tokens = tokens[:last] + tokens[-2:]
         return tokens

@@ -1,8 +1,8 @@
 """The grammar of the synthetic music: what a piece is made of and where every sound of it falls.
 
-One regular grammar, so that a small network can learn it: the downbeat is at 0 s, 4/4, one chord a bar, one progression
-of four bars a mode, one pattern a genre, and one lyric token a beat (a syllable is sung, a line end or a tag rests).
-Everything about a piece follows from its description; `render.py` only places sounds.
+One regular grammar, so that a small network can learn it: the downbeat is at 0 s, 4/4, one chord a bar, one
+progression of four bars a mode, one pattern a genre, and one lyric token a beat (a syllable is sung, a line
+end or a tag rests). Everything about a piece follows from its description; `render.py` only places sounds.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ HABITS = {
                    (0, 4, 8, 12), (2, 8, 14), (0, 3, 4, 7, 8, 11, 12)),
     "ballad": Habits(76, "piano", False, {"softkick": (0, 8), "rim": (4, 12), "hat": (0, 4, 8, 12)},
                      (0, 8), (0, 4, 8, 12), (0, 4, 8, 12)),
-    "pop": Habits(108, "guitar", True, {"kick": (0, 6, 8), "clap": (4, 12), "hat": (0, 2, 4, 6, 8, 10, 12, 14)},
+    "pop": Habits(108, "guitar", True, {"kick": (0, 6, 8), "clap": (4, 12), "hat": EIGHTHS},
                   (0, 6, 8, 14), (0, 6, 8, 14), (0, 4, 8, 10)),
 }  # fmt: skip
 SLOW_BPM, FAST_BPM = 72, 150
@@ -119,6 +119,7 @@ class Piece:
 
     @property
     def keyscale(self) -> str:
+        """The key as it is asked for, such as `C# minor`."""
         return f"{NOTES[self.key]} {self.mode}"
 
     def track(self, stem: str) -> str:
@@ -127,7 +128,7 @@ class Piece:
 
 
 def tempo_class(bpm: int) -> int:
-    """Index into TEMPI of the tempo that `bpm` is played at; beyond the grid, the nearest octave inside it."""
+    """Index into TEMPI of the tempo that `bpm` is played at; beyond the grid, its nearest octave inside."""
     value = float(bpm)
     while value < TEMPI[0] / 1.025:
         value *= 2
@@ -166,7 +167,7 @@ def contours(piece: Piece) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def gaps(steps: tuple[int, ...]) -> tuple[int, ...]:
     """Steps from each onset of a bar pattern to the next one (or to the end of the bar)."""
-    return tuple(after - step for step, after in zip(steps, (*steps[1:], STEPS_PER_BAR)))
+    return tuple(after - step for step, after in zip(steps, (*steps[1:], STEPS_PER_BAR), strict=True))
 
 
 def sung(piece: Piece) -> list[tuple[float, float, int]]:

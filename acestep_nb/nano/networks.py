@@ -1,8 +1,8 @@
-"""nano's networks: the classes of the full-size model at small widths, and what makes so small a network learnable.
+"""nano's networks: the classes of the full-size model at small widths, and what makes them learn so small.
 
-The patch convolutions start as identities, because the velocity contains the noise itself and a narrow random layer
-cannot carry it. The silence latent, which is the context of a song made from words, carries a clock, because nothing
-else in the network knows absolute time.
+The patch convolutions start as identities, because the velocity contains the noise itself and a narrow
+random layer cannot carry it. The silence latent, which is the context of a song made from words, carries a
+clock, because nothing else in the network knows absolute time.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ EMBEDDING_SCALE = 0.5
 
 
 def clock() -> Tensor:
-    """The silence latent `[1, 15000, 64]`: sines and cosines of absolute time at the frequencies of the music.
+    """The silence latent `[1, 15000, 64]`: sines and cosines of absolute time at the frequencies of music.
 
-    One token of the transformer holds an even and an odd frame: even frames carry the beat of each of the 25 tempi, odd
-    ones its round of 16 beats, both also seven slow frequencies; all are taken at the centre of the token.
+    One token of the transformer holds an even and an odd frame: even frames carry the beat of each of the 25
+    tempi, odd ones its round of 16 beats, both also seven slow frequencies, at the centre of the token.
     """
     beats = [tempo / 60 for tempo in TEMPI]
     rounds = [hertz / (BEATS_PER_BAR * BARS_PER_ROUND) for hertz in beats]
@@ -97,7 +97,7 @@ class Networks(nn.Module):
 
     @property
     def silence(self) -> Tensor:
-        """`[1, 15000, 64]`"""
+        """The context of a song made from words: `[1, 15000, 64]`."""
         return self.condition_encoder.silence_latent
 
     def condition(
@@ -121,8 +121,8 @@ class Networks(nn.Module):
     def velocity(self, x: Tensor, t: Tensor, condition: Tensor, context: Tensor) -> Tensor:
         """Velocity `[take, frame, 64]` at `x`; `t` `[take]`, `context` `[take, frame, 128]`."""
         return self.transformer(
-            hidden_states=x, timestep=t, timestep_r=t, encoder_hidden_states=condition, context_latents=context,
-            return_dict=False,
+            hidden_states=x, timestep=t, timestep_r=t, encoder_hidden_states=condition,
+            context_latents=context, return_dict=False,
         )[0]  # fmt: skip
 
     @torch.no_grad()
@@ -134,7 +134,7 @@ class Networks(nn.Module):
 
     @torch.no_grad()
     def _identity_patches(self) -> None:
-        """Hidden units start as x_t (0–127) and the source context (128–255) of the two frames; the output reads x_t."""
+        """Hidden units start as x_t (0–127) and source (128–255) of two frames; the output reads x_t."""
         c = LATENT_CHANNELS
         into, out = self.transformer.proj_in_conv, self.transformer.proj_out_conv
         into.weight.mul_(0.3)
@@ -142,10 +142,8 @@ class Networks(nn.Module):
         into.bias.zero_()
         out.weight.mul_(0.1)
         for frame in range(2):
-            x_units, context_units = (
-                slice(frame * c, (frame + 1) * c),
-                slice((2 + frame) * c, (3 + frame) * c),
-            )
+            x_units = slice(frame * c, (frame + 1) * c)
+            context_units = slice((2 + frame) * c, (3 + frame) * c)
             into.weight[x_units] = 0
             into.weight[x_units, 2 * c :, frame] = torch.eye(c)
             into.weight[context_units, :c, frame] = torch.eye(c)
@@ -154,7 +152,7 @@ class Networks(nn.Module):
 
 
 class MatmulAttention(AceStepAttnProcessor2_0):
-    """Attention by plain matrix products: on a CPU its backward pass is far faster at these sizes than the fused one.
+    """Attention by plain matrix products: on a CPU far faster backwards at these sizes than the fused one.
 
     `probabilities` keeps the softmax of the heads in `keep`: `[take, head, query, key]`.
     """
@@ -172,6 +170,7 @@ class MatmulAttention(AceStepAttnProcessor2_0):
         attention_mask: Tensor | None = None,
         image_rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
+        """`[take, query, width]`, as the processor that it stands in for."""
         crossing = attn.is_cross_attention and encoder_hidden_states is not None
         source = encoder_hidden_states if crossing else hidden_states
         q = attn.norm_q(attn.to_q(hidden_states).unflatten(-1, (attn.heads, attn.head_dim)))
@@ -195,7 +194,7 @@ class MatmulAttention(AceStepAttnProcessor2_0):
 
 
 def use_matmul_attention(networks: Networks) -> MatmulAttention:
-    """Switches every ACE-Step attention to `MatmulAttention`; returns the one that keeps the alignment heads."""
+    """Switches every ACE-Step attention to `MatmulAttention`; returns the one with the alignment heads."""
     for module in networks.modules():
         if isinstance(module, AceStepAttention):
             module.set_processor(MatmulAttention())

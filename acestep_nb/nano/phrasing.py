@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
+from acestep_nb.languages import LANGUAGES
 from acestep_nb.nano.lexicon import CONCEPTS
 from acestep_nb.nano.music import (
     CHORD_INSTRUMENTS,
@@ -28,27 +29,16 @@ from acestep_nb.nano.music import (
 )
 from acestep_nb.nano.tokenizer import classes, lyric_slots, syllables
 from acestep_nb.renderer.prompts import lyric_prompt
-from acestep_nb.languages import LANGUAGES
 
-TAGS = ("[Verse]", "[Verse 1]", "[Verse 2]", "[Chorus]", "[Bridge]", "[Pre-Chorus]", "[Intro - piano]", "[Chorus - powerful]",
-        "[Bridge - whispered]", "[Outro]", "[Final Chorus]")  # fmt: skip
-FILLERS = ("a", "the", "with", "and", "song", "track", "music", "piece", "beat", "solo", "melody", "vocals", "warm",
-           "intimate", "atmosphere", "building to", "powerful", "chorus", "soft", "dreamy", "epic", "cinematic",
-           "polished", "catchy", "in the style of", "reminiscent of", "80s", "textured", "lush")  # fmt: skip
+TAGS = ("[Verse]", "[Verse 1]", "[Verse 2]", "[Chorus]", "[Bridge]", "[Pre-Chorus]", "[Intro - piano]",
+        "[Chorus - powerful]", "[Bridge - whispered]", "[Outro]", "[Final Chorus]")  # fmt: skip
+FILLERS = ("a", "the", "with", "and", "song", "track", "music", "piece", "beat", "solo", "melody", "vocals",
+           "warm", "intimate", "atmosphere", "building to", "powerful", "chorus", "soft", "dreamy", "epic",
+           "cinematic", "polished", "catchy", "in the style of", "reminiscent of", "80s", "textured",
+           "lush")  # fmt: skip
 SUNG_WORDS = (
-    "rock",
-    "house",
-    "soul",
-    "dance",
-    "happy",
-    "dark",
-    "man",
-    "slow",
-    "fast",
-    "bright",
-    "sad",
-    "drum",
-)
+    "rock", "house", "soul", "dance", "happy", "dark", "man", "slow", "fast", "bright", "sad", "drum",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,7 +72,7 @@ class Writer:
         key = DEFAULT_KEY[mode] if rng.random() < 0.2 else int(rng.integers(len(NOTES)))
         usual = rng.random() < 0.2
         tempo = TEMPI[rng.integers(len(TEMPI))] * rng.uniform(0.98, 1.02)
-        bpm = int(rng.choice((habits.bpm, habits.bpm, SLOW_BPM, FAST_BPM))) if usual else int(round(tempo))
+        bpm = int(rng.choice((habits.bpm, habits.bpm, SLOW_BPM, FAST_BPM))) if usual else round(tempo)
         voiced = bool(rng.random() < 0.55) if sings is None else sings
         lyrics = self.lyrics(rng, int(seconds * bpm / 60)) if voiced else "[Instrumental]"
         slots = lyric_slots(self.tokens(lyric_prompt(lyrics, "en")))
@@ -97,7 +87,7 @@ class Writer:
         return piece, lyrics
 
     def lyrics(self, rng: np.random.Generator, beats: int) -> str:
-        """Lyrics in one random script: sections of lines, now and then shorter or much longer than `beats`."""
+        """Lyrics in one random script: sections of lines, at times shorter or much longer than `beats`."""
         share = rng.choice((rng.uniform(0.4, 1.0), 1.1, rng.uniform(1.2, 2.5)), p=(0.3, 0.5, 0.2))
         wanted, pool = int(beats * share) + 4, _pools()[int(rng.integers(len(_pools())))]
         sections: list[str] = []
@@ -144,7 +134,8 @@ class Writer:
         if not piece.voice and rng.random() < 0.5:
             names.append("instrumental")
         return Prompt(
-            caption=self._sentence(names, rng), lyrics=lyrics, vocal_language=str(rng.choice(tuple(LANGUAGES))),
+            caption=self._sentence(names, rng), lyrics=lyrics,
+            vocal_language=str(rng.choice(tuple(LANGUAGES))),
             bpm=None if silent_bpm else piece.bpm, keyscale=None if silent_key else piece.keyscale,
             timesignature="4" if rng.random() < 0.6 else None,
         )  # fmt: skip
@@ -168,9 +159,9 @@ def _usually(habit: bool, rng: np.random.Generator) -> bool:
 @lru_cache(maxsize=1)
 def _pools() -> list[list[list[str]]]:
     """Written syllables of each script, grouped by the sound that they are sung on."""
-    scripts = {"latin": r"az", "kana": "ぁヿ", "hangul": "가힣", "hanzi": "一鿿"}
+    scripts = (("a", "z"), ("ぁ", "ヿ"), ("가", "힣"), ("一", "鿿"))
     pools = []
-    for first, last in scripts.values():
+    for first, last in scripts:
         sounds: dict[object, list[str]] = {}
         for text, syllable in syllables().items():
             if first <= text[0] <= last:

@@ -1,4 +1,4 @@
-"""Turns the description of a piece into sound, stem by stem, and into the time grids that its sound follows."""
+"""Turns the description of a piece into sound, stem by stem, and into the time grid that it follows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SPAN = {"bass": 0.9, "chords": 0.96, "lead": 0.9}  # share of the gap to the nex
 
 
 def render(piece: Piece) -> dict[str, np.ndarray]:
-    """Sound of every stem that is present: float32 mono at 24 kHz, `[int(seconds * 24000)]`; the mix is their sum."""
+    """Sound of every stem present: float32 mono at 24 kHz, `[int(seconds * 24000)]`; the mix is their sum."""
     rng = np.random.default_rng(piece.seed)
     loudness = {stem: MASTER * GAIN[stem] * 10 ** (rng.uniform(-1.5, 1.5) / 20) for stem in STEMS}
     painters = {"drums": _drums, "bass": _bass, "chords": _chords, "lead": _lead, "vocals": _vocals}
@@ -70,7 +70,7 @@ def _step(piece: Piece) -> float:
 
 
 def _start(piece: Piece, bar: int, step: int) -> int:
-    return int(round((bar * STEPS_PER_BAR + step) * _step(piece) * RATE))
+    return round((bar * STEPS_PER_BAR + step) * _step(piece) * RATE)
 
 
 def _drums(y: np.ndarray, piece: Piece, sounds: Bank, touch: Touch) -> None:
@@ -85,7 +85,7 @@ def _bass(y: np.ndarray, piece: Piece, sounds: Bank, touch: Touch) -> None:
     pattern = HABITS[piece.genre].bass
     for bar in range(_bars(piece)):
         root = 28 + (chord_tones(piece.key, piece.mode, bar)[0] - 28) % 12
-        for step, gap in zip(pattern, gaps(pattern)):
+        for step, gap in zip(pattern, gaps(pattern), strict=True):
             fifth = 7 if piece.genre == "jazz" and step == 8 else 0
             length = int(min(gap, 8) * _step(piece) * SPAN["bass"] * RATE)
             _place(y, sounds.notes["bass"][root + fifth], _start(piece, bar, step), length, touch())
@@ -95,7 +95,7 @@ def _chords(y: np.ndarray, piece: Piece, sounds: Bank, touch: Touch) -> None:
     pattern, notes = HABITS[piece.genre].comping, sounds.notes[piece.chords]
     for bar in range(_bars(piece)):
         voicing = [55 + (tone - 55) % 12 for tone in chord_tones(piece.key, piece.mode, bar)]
-        for step, gap in zip(pattern, gaps(pattern)):
+        for step, gap in zip(pattern, gaps(pattern), strict=True):
             length = int(chord_steps(piece, gap) * _step(piece) * RATE)
             gain = touch()
             for note in voicing:
@@ -112,7 +112,7 @@ def _lead(y: np.ndarray, piece: Piece, sounds: Bank, touch: Touch) -> None:
     pattern, notes = HABITS[piece.genre].lead, sounds.notes[piece.lead]
     for bar in range(_bars(piece)):
         pitches = contour_pitches(piece.key, piece.mode, bar, LEAD_REGISTER, contours(piece)[0])
-        for step, gap, pitch in zip(pattern, gaps(pattern), pitches):
+        for step, gap, pitch in zip(pattern, gaps(pattern), pitches, strict=False):
             length = int(gap * _step(piece) * SPAN["lead"] * RATE)
             _place(y, notes[pitch], _start(piece, bar, step), length, touch())
 
@@ -135,14 +135,12 @@ def _vocals(y: np.ndarray, piece: Piece, sounds: Bank, touch: Touch) -> None:
 def roll(piece: Piece, first: int, frames: int) -> np.ndarray:
     """What happens in each latent frame, from the description alone: float32 `[frame, len(ROLL)]`.
 
-    Six columns of onsets (three drum classes, bass, chords, lead), then whether bass, chords, lead and voice sound.
-    `first` is the latent frame at which the window starts.
+    Six columns of onsets (three drum classes, bass, chords, lead), then whether bass, chords, lead and voice
+    sound. `first` is the latent frame at which the window starts.
     """
     grid = np.zeros((first + frames, len(ROLL)), np.float32)
-    bars = (
-        np.arange(int(np.ceil(len(grid) / LATENT_RATE / (BEATS_PER_BAR * piece.beat))))[:, None]
-        * STEPS_PER_BAR
-    )
+    count = int(np.ceil(len(grid) / LATENT_RATE / (BEATS_PER_BAR * piece.beat)))
+    bars = np.arange(count)[:, None] * STEPS_PER_BAR
     habits, step = HABITS[piece.genre], _step(piece)
 
     def onsets(steps: tuple[int, ...], column: int) -> None:
@@ -150,11 +148,9 @@ def roll(piece: Piece, first: int, frames: int) -> np.ndarray:
         grid[at[at < len(grid)], column] = 1
 
     def sounding(steps: tuple[int, ...], lengths: list[float], column: int) -> None:
-        for start, length in zip(steps, lengths):
+        for start, length in zip(steps, lengths, strict=True):
             for at in (bars[:, 0] + start) * step:
-                grid[
-                    int(round(at * LATENT_RATE)) : int(round((at + length * step) * LATENT_RATE)), column
-                ] = 1
+                grid[round(at * LATENT_RATE) : round((at + length * step) * LATENT_RATE), column] = 1
 
     if piece.drums:
         for name, steps in habits.drums.items():
@@ -168,5 +164,5 @@ def roll(piece: Piece, first: int, frames: int) -> np.ndarray:
         onsets(habits.lead, 5)
         sounding(habits.lead, [gap * SPAN["lead"] for gap in gaps(habits.lead)], 8)
     for start, end, _ in sung(piece):
-        grid[int(round(start * LATENT_RATE)) : int(round(end * LATENT_RATE)), 9] = 1
+        grid[round(start * LATENT_RATE) : round(end * LATENT_RATE), 9] = 1
     return grid[first:]

@@ -1,8 +1,9 @@
 """Builds nano's tokenizer: an ordinary fast tokenizer whose every token has a known meaning.
 
-Captions and prompts are read as the phrases of `lexicon`; whatever else is written is read as syllables, one token
-each: a Chinese character (by its pinyin), a kana mora, a Hangul block, or a consonant and a vowel of a Latin word.
-In lyrics one token is one beat. `classes` gives the meaning of each token; tokens of one class share an embedding row.
+Captions and prompts are read as the phrases of `lexicon`; whatever else is written is read as syllables,
+one token each: a Chinese character (by its pinyin), a kana mora, a Hangul block, or a consonant and a vowel
+of a Latin word. In lyrics one token is one beat. `classes` gives the meaning of each token; tokens of one
+class share an embedding row.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from acestep_nb.languages import LANGUAGES
 from acestep_nb.nano.lexicon import (
     CONCEPTS,
     LANGUAGE_HEADER,
@@ -22,13 +24,13 @@ from acestep_nb.nano.lexicon import (
     keyscale_spellings,
 )
 from acestep_nb.nano.music import CONSONANTS, NOTES, TEMPI, VOWELS, Syllable, tempo_class
-from acestep_nb.languages import LANGUAGES
 
 UNKNOWN, PAD, END = "<unk>", "<pad>", "<|endoftext|>"
 BPM_RANGE = range(30, 301)
 LATIN_CONSONANT = {
-    "l": "l", "r": "l", "w": "l", "y": "l", "m": "m", "b": "m", "v": "m", "n": "n", "t": "t", "d": "t", "p": "t",
-    "k": "k", "g": "k", "c": "k", "q": "k", "h": "k", "x": "s", "s": "s", "z": "s", "j": "s", "f": "s",
+    "l": "l", "r": "l", "w": "l", "y": "l", "m": "m", "b": "m", "v": "m", "n": "n", "t": "t", "d": "t",
+    "p": "t", "k": "k", "g": "k", "c": "k", "q": "k", "h": "k", "x": "s", "s": "s", "z": "s", "j": "s",
+    "f": "s",
 }  # fmt: skip
 LATIN_VOWEL = {"a": "a", "i": "i", "y": "i", "u": "u", "e": "e", "o": "o"}
 ACCENTED = {"a": "àáâãäåā", "c": "ç", "e": "èéêëē", "i": "ìíîïī", "n": "ñ", "o": "òóôõöøō", "u": "ùúûüū"}
@@ -38,52 +40,15 @@ VOWEL_OF_FINAL = (  # the vowel that a pinyin final is sung on; the first match 
 )  # fmt: skip
 HANGUL_FIRST = 0xAC00
 HANGUL_CONSONANTS = (
-    "k",
-    "k",
-    "n",
-    "t",
-    "t",
-    "l",
-    "m",
-    "m",
-    "m",
-    "s",
-    "s",
-    "",
-    "s",
-    "s",
-    "s",
-    "k",
-    "t",
-    "t",
-    "k",
-)
+    "k", "k", "n", "t", "t", "l", "m", "m", "m", "s", "s", "", "s", "s", "s", "k", "t", "t", "k",
+)  # fmt: skip
 HANGUL_VOWELS = (
-    "a",
-    "e",
-    "a",
-    "e",
-    "o",
-    "e",
-    "e",
-    "e",
-    "o",
-    "a",
-    "e",
-    "e",
-    "o",
-    "u",
-    "o",
-    "e",
-    "i",
-    "u",
-    "u",
-    "i",
-    "i",
-)
+    "a", "e", "a", "e", "o", "e", "e", "e", "o", "a", "e", "e", "o", "u", "o", "e", "i", "u", "u", "i", "i",
+)  # fmt: skip
 KANA_ROWS = {  # consonant -> the kana of its row in the order a i u e o
-    "": "あいうえお", "k": "かきくけこ がぎぐげご はひふへほ", "s": "さしすせそ ざじずぜぞ", "t": "たちつてと だぢづでど ぱぴぷぺぽ",
-    "n": "なにぬねの", "m": "まみむめも ばびぶべぼ", "l": "らりるれろ",
+    "": "あいうえお", "k": "かきくけこ がぎぐげご はひふへほ", "s": "さしすせそ ざじずぜぞ",
+    "t": "たちつてと だぢづでど ぱぴぷぺぽ", "n": "なにぬねの",
+    "m": "まみむめも ばびぶべぼ", "l": "らりるれろ",
 }  # fmt: skip
 SMALL_Y = {"ゃ": "a", "ゅ": "u", "ょ": "o"}
 LA = Syllable(CONSONANTS.index("l"), VOWELS.index("a"))
@@ -103,16 +68,12 @@ def syllables() -> dict[str, Syllable]:
 
 def _kana() -> dict[str, tuple[str, str]]:
     table = {
-        "わ": ("l", "a"),
-        "を": ("", "o"),
-        "ん": ("n", "u"),
-        "や": ("l", "a"),
-        "ゆ": ("l", "u"),
-        "よ": ("l", "o"),
-    }
+        "わ": ("l", "a"), "を": ("", "o"), "ん": ("n", "u"),
+        "や": ("l", "a"), "ゆ": ("l", "u"), "よ": ("l", "o"),
+    }  # fmt: skip
     for consonant, rows in KANA_ROWS.items():
         for row in rows.split():
-            table |= {kana: (consonant, vowel) for kana, vowel in zip(row, "aiueo")}
+            table |= {kana: (consonant, vowel) for kana, vowel in zip(row, "aiueo", strict=True)}
             table |= {row[1] + small: (consonant, vowel) for small, vowel in SMALL_Y.items()}
     shifted = {"".join(chr(ord(c) + KATAKANA_SHIFT) for c in kana): sound for kana, sound in table.items()}
     return table | shifted
@@ -206,6 +167,7 @@ def phrases() -> dict[str, str]:
 
 
 def key_name(tone: int, mode: str) -> str:
+    """Class name of the key on pitch class `tone`."""
     return f"key {NOTES[tone]} {mode}"
 
 
@@ -245,7 +207,7 @@ def syllable_of_class(token_class: int) -> Syllable | None:
 
 
 def lyric_slots(token_classes: list[int]) -> tuple[Syllable | None, ...]:
-    """What each beat sings, from the classes of a whole lyric prompt: one slot for each token after the header."""
+    """What each beat sings, from the classes of a whole lyric prompt: one slot a token after the header."""
     names = class_names()
     start = token_classes.index(names.index("lyric")) + 1
     end = token_classes.index(names.index("end"), start)

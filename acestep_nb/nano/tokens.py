@@ -1,10 +1,11 @@
-"""Trains the 5 Hz tokenizer pair: five latent frames to one code and back, with rhythm and harmony kept in the code."""
+"""Trains the 5 Hz tokenizer pair: five latent frames to one code and back, rhythm and harmony kept."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,13 +40,13 @@ class Readers(nn.Module):
         )
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        onsets, root = self.net(latents.unflatten(1, (-1, FRAMES_PER_CODE)).flatten(2)).split(
-            self.outputs, -1
-        )
+        """Logits of onsets `[item, code, 5 * len(ROLL)]` and chord root `[item, code, 12]`."""
+        codes = latents.unflatten(1, (-1, FRAMES_PER_CODE)).flatten(2)
+        onsets, root = self.net(codes).split(self.outputs, -1)
         return onsets, root
 
 
-def quantize(quantizer: nn.Module, hidden: Tensor) -> Tensor:
+def quantize(quantizer: Any, hidden: Tensor) -> Tensor:
     """The forward pass of diffusers' FSQ with gradients passed straight through the rounding."""
     z = quantizer.project_in(hidden)
     edge = 1 + 1 / (quantizer._levels.float() - 1)
@@ -86,11 +87,8 @@ def train_tokens(folder: Path) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     rng = np.random.default_rng(SEED)
-    codec, corpus, table = (
-        SpectralCodec.from_pretrained(folder / "corpus" / "codec"),
-        load_corpus(folder / "corpus", 0, 4),
-        regions(),
-    )
+    codec, table = SpectralCodec.from_pretrained(folder / "corpus" / "codec"), regions()
+    corpus = load_corpus(folder / "corpus", 0, 4)
     rolls, roots = _plan(corpus)
     latents = corpus.latents["mix"].unflatten(1, (-1, FRAMES_PER_CODE))
     networks, readers = Networks(), Readers()
@@ -109,9 +107,8 @@ def train_tokens(folder: Path) -> None:
     started = time.time()
     for step in range(1, STEPS + 1):
         clips = torch.from_numpy(rng.integers(0, len(corpus), SIZE))[:, None]
-        codes = torch.from_numpy(rng.integers(0, latents.shape[1] - SPAN + 1, SIZE))[:, None] + torch.arange(
-            SPAN
-        )
+        starts = torch.from_numpy(rng.integers(0, latents.shape[1] - SPAN + 1, SIZE))[:, None]
+        codes = starts + torch.arange(SPAN)
         x = latents[clips, codes].float()
         terms = _losses(pair, readers, codec, table, weight, x, rolls[clips, codes], roots[clips, codes])
         sum(WEIGHTS[name] * term for name, term in terms.items()).backward()  # type: ignore[union-attr]
@@ -123,17 +120,16 @@ def train_tokens(folder: Path) -> None:
         for name, term in terms.items():
             record.setdefault(name, []).append(float(term.detach()))
         if step % LOG_EVERY == 0:
-            line = {"step": step, "seconds": round(time.time() - started)}
+            line: dict[str, float] = {"step": step, "seconds": round(time.time() - started)}
+            line |= {name: round(float(np.mean(values)), 4) for name, values in record.items()}
             with (folder / "tokens.jsonl").open("a") as log:
-                log.write(
-                    json.dumps(line | {k: round(float(np.mean(v)), 4) for k, v in record.items()}) + "\n"
-                )
+                log.write(json.dumps(line) + "\n")
             record.clear()
     save_file({k: v.contiguous() for k, v in pair.state_dict().items()}, target)
 
 
-def _losses(pair: nn.ModuleDict, readers: Readers, codec: SpectralCodec, table: Tensor, weight: Tensor, x: Tensor,
-            rolls: Tensor, roots: Tensor) -> dict[str, Tensor]:  # fmt: skip
+def _losses(pair: Any, readers: Readers, codec: SpectralCodec, table: Tensor, weight: Tensor,
+            x: Tensor, rolls: Tensor, roots: Tensor) -> dict[str, Tensor]:  # fmt: skip
     tokenizer = pair["audio_tokenizer"]
     hidden = tokenizer.attention_pooler(tokenizer.audio_acoustic_proj(x))
     y = pair["audio_token_detokenizer"](quantize(tokenizer.quantizer, hidden))

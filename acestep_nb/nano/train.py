@@ -1,7 +1,7 @@
 """Trains nano: planning (words only), then all six tasks by flow matching, then the same with a falling rate.
 
-Processes share the work by averaging gradients (gloo). Every stage is seeded, counts steps, saves its whole state and
-goes on from it; the log of each stage is one JSON line every LOG_EVERY steps.
+Processes share the work by averaging gradients (gloo). Every stage is seeded, counts steps, saves its whole
+state and goes on from it; the log of each stage is one JSON line every LOG_EVERY steps.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
 from acestep_nb.nano.corpus import load_corpus
 from acestep_nb.nano.heads import WEIGHTS, Heads, losses
@@ -33,7 +34,7 @@ LOG_EVERY = 50
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of training; the learning rate falls linearly to 4 % from `fall_from` (share of the steps) on."""
+    """One stage of training; from `fall_from` (share of the steps) on, the rate falls linearly to 4 %."""
 
     name: str
     steps: int
@@ -62,7 +63,7 @@ def run(stage: Stage, folder: Path, world: int = 2, save_minutes: float = 3.0) -
     state = folder / f"{stage.name}.pt"
     if state.exists() and torch.load(state, weights_only=True, mmap=True)["step"] >= stage.steps:
         return
-    mp.spawn(_process, (stage, folder, world, save_minutes), nprocs=world)
+    spawn(_process, (stage, folder, world, save_minutes), nprocs=world)
 
 
 def _process(rank: int, stage: Stage, folder: Path, world: int, save_minutes: float) -> None:
@@ -120,14 +121,14 @@ class Trainer:
         self.average = [p.detach().clone() for p in self.parameters]
         self.step = 0
 
-    def start_from(self, state: dict) -> None:
+    def start_from(self, state: dict[str, Any]) -> None:
         """Takes the averaged weights of an earlier stage."""
         self.whole.load_state_dict(state["weights"])
         with torch.no_grad():
             torch._foreach_copy_([p.data for p in self.parameters], state["average"])
         self.average = [p.detach().clone() for p in self.parameters]
 
-    def resume(self, state: dict, rank: int) -> None:
+    def resume(self, state: dict[str, Any], rank: int) -> None:
         """Goes on from the exact next step of an interrupted run."""
         self.whole.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -190,15 +191,19 @@ class Trainer:
         return {name: float(term.detach()) for name, term in terms.items()}
 
     def _share_gradients(self) -> None:
-        """Averages gradients over the processes and clips them; a step with a gradient that is not finite is void."""
+        """Averages gradients over the processes and clips them; one that is not finite counts as zero."""
         flat = torch.cat(
             [(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in self.parameters]
         )
         dist.all_reduce(flat)
         flat /= self.world
         norm = flat.norm()
-        flat *= min(1.0, CLIP / (float(norm) + 1e-6)) if torch.isfinite(norm) else 0.0
-        for p, gradient in zip(self.parameters, flat.split([p.numel() for p in self.parameters])):
+        if torch.isfinite(norm):
+            flat *= min(1.0, CLIP / (float(norm) + 1e-6))
+        else:
+            flat.zero_()  # times 0 would keep a nan
+        sizes = [p.numel() for p in self.parameters]
+        for p, gradient in zip(self.parameters, flat.split(sizes), strict=True):
             p.grad = gradient.view_as(p)
 
     def _save(self, folder: Path, rank: int) -> None:
@@ -208,8 +213,9 @@ class Trainer:
             return
         path = folder / f"{self.stage.name}.pt"
         torch.save(
-            {"weights": self.whole.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict(),
-             "step": self.step, "rng": states, "stage": asdict(self.stage)}, path.with_suffix(".tmp"),
+            {"weights": self.whole.state_dict(), "average": self.average,
+             "optimizer": self.optimizer.state_dict(), "step": self.step, "rng": states,
+             "stage": asdict(self.stage)}, path.with_suffix(".tmp"),
         )  # fmt: skip
         path.with_suffix(".tmp").replace(path)
 

@@ -1,7 +1,7 @@
 """The exact strings that the text encoder and the lyric encoder read.
 
-The layout, the instruction sentences and the `N/A` rules are the protocol of the ACE-Step 1.5 checkpoints: another
-wording is another condition. Nothing here needs torch.
+The layout, the instruction sentences and the `N/A` rules are the protocol of the ACE-Step 1.5 checkpoints:
+another wording is another condition. Nothing here needs torch.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def instruction(task: str, tracks: tuple[str, ...] = ()) -> str:
 
 
 def metas(bpm: int | None, timesignature: str | None, keyscale: str | None, duration: float) -> str:
-    """The metas block, one `- name: value` line each; an unknown value is written `N/A`, seconds are cut to whole ones."""
+    """The metas block, one `- name: value` line each; what is unknown is `N/A`, seconds are whole."""
     return (
         f"- bpm: {bpm or UNKNOWN}\n"
         f"- timesignature: {timesignature or UNKNOWN}\n"
