@@ -24,6 +24,8 @@ _ALLOWED = f"{BATCH.minimum:g}–{BATCH.maximum:g} whole numbers {SEEDS.words(un
 
 def checked_seeds(seeds: Iterable[object]) -> tuple[int, ...]:
     """The seeds as plain ints, or ``InputError`` when one is out of range or there are too many."""
+    if not isinstance(seeds, Iterable):
+        raise _refused(seeds)
     given = tuple(seeds)
     if not BATCH.minimum <= len(given) <= BATCH.maximum:  # type: ignore[operator]
         raise _refused(f"{len(given)} of them")

@@ -220,7 +220,7 @@ def test_silence_is_no_take(tiny_engine, monkeypatch):
         tiny_engine.generate(SONG, seeds=[1], options=QUICK)
 
 
-@pytest.mark.parametrize("seeds", [[], [1] * 9, [-1], [2**32], [1.5], ["7"], [True], [None]])
+@pytest.mark.parametrize("seeds", [7, [], [1] * 9, [-1], [2**32], [1.5], ["7"], [True], [None]])
 def test_unusable_seeds(tiny_engine, seeds):
     with pytest.raises(InputError) as caught:
         tiny_engine.generate(SONG, seeds=seeds)

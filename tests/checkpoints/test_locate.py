@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from acestep_nb.checkpoints import find
@@ -22,8 +24,7 @@ def test_by_name_in_the_package(tiny_checkpoint, monkeypatch, tmp_path):
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     monkeypatch.setattr(locate, "_PACKAGE", tmp_path / "acestep_nb")
     inside = tmp_path / "acestep_nb" / "embedded" / "checkpoints" / "small"
-    inside.parent.mkdir(parents=True)
-    inside.symlink_to(tiny_checkpoint, target_is_directory=True)
+    shutil.copytree(tiny_checkpoint, inside)
     assert find("small") == inside and names() == ["small"]
 
 
