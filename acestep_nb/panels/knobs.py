@@ -1,0 +1,197 @@
+"""Knobs on a panel: each shows one field of a dataclass, with its label, range and help from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from acestep_nb.errors import AceStepError
+from acestep_nb.knobs import knob
+from acestep_nb.panels.text import Text, box, toggle
+
+START = {"bpm": 100, "keyscale": "C major", "timesignature": "4", "vocal_language": "en", "duration": 30.0}
+"""Where a knob stands when a person takes it off Auto for the first time."""
+
+
+class KnobView:
+    """A control with what is wrong under it; ``value`` is the field's value as it stands, checked or not."""
+
+    def __init__(self, owner: type, name: str, changed: Callable[[], None]) -> None:
+        self.owner, self.name, self.knob = owner, name, knob(owner, name)
+        self.error = Text("", "ace-error")
+        self._changed = changed
+        self._filling = False
+
+    @property
+    def value(self) -> Any:
+        """The field's value; None where the model decides."""
+        raise NotImplementedError
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def problem(self) -> AceStepError | None:
+        """What is wrong with the value, shown under the knob; None when it is usable."""
+        try:
+            self.owner(**{self.name: self.value})
+        except AceStepError as error:
+            self.show(error)
+            return error
+        self.show(None)
+        return None
+
+    def show(self, error: AceStepError | None) -> None:
+        """Put an error under the knob, or take it away."""
+        self.error.say("" if error is None else str(error))
+        (self.box.remove_class if error is None else self.box.add_class)("ace-wrong")
+
+    def _edited(self) -> None:
+        self.problem()
+        self._changed()
+
+
+class TextKnob(KnobView):
+    """A text area, its label above."""
+
+    def __init__(self, owner: type, name: str, changed: Callable[[], None]) -> None:
+        super().__init__(owner, name, changed)
+        self.area = ipywidgets.Textarea(description=self.knob.label, placeholder=self.knob.help)
+        self.count = Text("", "ace-quiet-text", "ace-count")
+        self.box = box([self.area, self.count, self.error], "ace-text-knob", f"ace-knob-{name}")
+        self.area.observe(self._typed, "value")
+
+    @property
+    def value(self) -> str:
+        """The text as typed."""
+        return self.area.value
+
+    @value.setter
+    def value(self, value: str) -> None:
+        self.area.value = value
+
+    def _typed(self, _change: object) -> None:
+        self.count.say(f"{len(self.value):,} of {self.knob.max_length:,}" if self.value else "")
+        self._edited()
+
+
+class AutoKnob(KnobView):
+    """A knob with a header (label, value) and, where the field may stay open, an Auto switch."""
+
+    def __init__(
+        self, owner: type, name: str, changed: Callable[[], None], controls: list[ipywidgets.Widget]
+    ) -> None:
+        super().__init__(owner, name, changed)
+        self.label = Text(self.knob.label, "ace-label", hint=self.knob.help)
+        self.told = Text("auto", "ace-told")
+        hint = f"{self.knob.label}: let the model decide"
+        self.auto = toggle("Auto", "ace-small", hint=hint, on=self.knob.optional)
+        self.auto.layout.display = None if self.knob.optional else "none"
+        self.auto.observe(self._switched, "value")
+        header = box([self.label, *controls[:-1], self.told], "ace-head")
+        self.box = box([header, controls[-1], self.auto, self.error], "ace-knob", f"ace-knob-{name}")
+        self._mark()
+
+    @property
+    def value(self) -> Any:
+        """What the control shows, or None when Auto is on."""
+        return None if self.auto.value else self.control
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._filling = True
+        try:
+            self.auto.value = value is None and self.knob.optional
+            if value is not None:
+                self.control = value
+        finally:
+            self._filling = False
+        self._mark()
+        self._edited()
+
+    @property
+    def control(self) -> Any:
+        """What the control shows."""
+        raise NotImplementedError
+
+    @control.setter
+    def control(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def _switched(self, _change: object) -> None:
+        if not self._filling:
+            self._mark()
+            self._edited()
+
+    def _turned(self) -> None:
+        """The person moved the control: that ends Auto."""
+        if not self._filling:
+            self.value = self.control
+
+    def _mark(self) -> None:
+        on = self.auto.value
+        (self.box.add_class if on else self.box.remove_class)("ace-auto")
+        self.told.say("auto" if on else self.knob.unit)
+
+
+class NumberKnob(AutoKnob):
+    """A slider with a field beside its label; the field takes any number, so that a wrong one can be explained."""
+
+    def __init__(self, owner: type, name: str, changed: Callable[[], None]) -> None:
+        rule = knob(owner, name)
+        whole = rule.step == 1
+        field, slider = (
+            (ipywidgets.IntText, ipywidgets.IntSlider)
+            if whole
+            else (ipywidgets.FloatText, ipywidgets.FloatSlider)
+        )
+        self._number = int if whole else float
+        low, high, step = (self._number(value) for value in (rule.minimum, rule.maximum, rule.step))
+        start = START.get(name, low)
+        self.field = field(value=start, description=rule.label)
+        self.slider = slider(value=start, min=low, max=high, step=step, description=rule.label, readout=False)
+        super().__init__(owner, name, changed, [self.field, self.slider])
+        self.field.observe(self._typed, "value")
+        self.slider.observe(self._dragged, "value")
+
+    @property
+    def control(self) -> float | int:
+        """The number in the field, whole ones as ``int``."""
+        number = self.field.value
+        return int(number) if number == int(number) else number
+
+    @control.setter
+    def control(self, value: float | int) -> None:
+        self.field.value = self._number(value)
+        self.slider.value = min(max(self.field.value, self.slider.min), self.slider.max)
+
+    def _typed(self, _change: object) -> None:
+        self._turned()
+
+    def _dragged(self, change: Any) -> None:
+        if not self._filling:
+            self.value = change["new"]
+
+
+class ChoiceKnob(AutoKnob):
+    """A list to choose from."""
+
+    def __init__(self, owner: type, name: str, changed: Callable[[], None]) -> None:
+        rule = knob(owner, name)
+        self.list = ipywidgets.Dropdown(options=rule.options, value=START[name], description=rule.label)
+        super().__init__(owner, name, changed, [self.list])
+        self.list.observe(self._chosen, "value")
+
+    @property
+    def control(self) -> str:
+        """The chosen value."""
+        return self.list.value
+
+    @control.setter
+    def control(self, value: str) -> None:
+        self.list.value = value
+
+    def _chosen(self, _change: object) -> None:
+        self._turned()

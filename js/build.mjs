@@ -1,0 +1,18 @@
+// Bundles the widgets into acestep_nb/widgets/static/, one ES module each, with wavesurfer.js's licence beside.
+import { copyFile } from "node:fs/promises";
+import { build } from "esbuild";
+
+const STATIC = "../acestep_nb/widgets/static";
+
+await build({
+  entryPoints: ["src/player.js", "src/code.js"],
+  outdir: STATIC,
+  bundle: true,
+  format: "esm",
+  minify: true,
+  charset: "utf8",
+  target: "es2020",
+  legalComments: "none",
+  logLevel: "info",
+});
+await copyFile("node_modules/wavesurfer.js/LICENSE", `${STATIC}/wavesurfer-LICENSE.txt`);

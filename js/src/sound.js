@@ -1,0 +1,57 @@
+const PATIENCE = 6000; // ms without an answer before the person is told
+
+let requests = 0;
+
+/** The sound of one take: asked from the kernel at most once, held as a Blob URL until released. */
+export class Sound {
+  constructor(model, id) {
+    this.model = model;
+    this.id = id;
+    this.url = null;
+    this.waiting = null;
+  }
+
+  /** The Blob URL; `onSilence` is called when the kernel takes long. Rejects with the kernel's own words. */
+  async ask(onSilence) {
+    if (this.url) return this.url;
+    this.stopWaiting();
+    const { data, mime } = await this.request(onSilence);
+    this.url = URL.createObjectURL(new Blob([data], { type: mime }));
+    return this.url;
+  }
+
+  request(onSilence) {
+    const request = `${Date.now()}-${++requests}`;
+    return new Promise((resolve, reject) => {
+      const answered = (message, buffers) => {
+        if (message.request !== request) return;
+        this.stopWaiting();
+        if (message.kind === "sound") resolve({ data: buffers[0], mime: message.mime });
+        else reject(new Error(message.text));
+      };
+      const timer = setTimeout(onSilence, PATIENCE);
+      this.waiting = () => {
+        clearTimeout(timer);
+        this.model.off("msg:custom", answered);
+        this.waiting = null;
+      };
+      this.model.on("msg:custom", answered);
+      try {
+        this.model.send({ kind: "sound", id: this.id, request });
+      } catch (error) {
+        this.stopWaiting();
+        onSilence();
+      }
+    });
+  }
+
+  stopWaiting() {
+    this.waiting?.();
+  }
+
+  release() {
+    this.stopWaiting();
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = null;
+  }
+}
