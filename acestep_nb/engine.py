@@ -196,7 +196,8 @@ class Engine:
         condition = self._renderer.condition([batch.song] * len(groups[0]))
         timings = {"condition": time.perf_counter() - began}
         for number, seeds in enumerate(groups, start=1):
-            for seed, latents, audio, more in self._group(batch, condition, seeds, 0 if together else number):
+            which = number if len(seeds) == 1 else 0
+            for seed, latents, audio, more in self._group(batch, condition, seeds, which):
                 yield self._take(batch, seed, latents, audio, timings | more)
 
     def _group(

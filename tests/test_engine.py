@@ -109,7 +109,9 @@ def test_an_accelerator_renders_all_takes_together(tiny_engine, monkeypatch):
     monkeypatch.setattr(type(tiny_engine._renderer), "render", counted)
     alone = tiny_engine.generate(SONG, seeds=[8], options=QUICK)[0]
     monkeypatch.setattr(Engine, "device", "cuda:0")
-    takes = tiny_engine.generate(SONG, seeds=[7, 8], options=QUICK)
+    told = []
+    takes = tiny_engine.generate(SONG, seeds=[7, 8], options=QUICK, on_progress=lambda p: told.append(str(p)))
+    assert told[1] == "rendering 2 takes · step 0/2" and told[-1] == "decoding 2 takes"
     assert calls == [(1, (8,)), (2, (7, 8))] and [take.seed for take in takes] == [7, 8]
     assert np.allclose(takes[1].latents, alone.latents, atol=1e-4)
 
