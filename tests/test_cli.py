@@ -36,7 +36,7 @@ def start(*words: object) -> subprocess.Popen:
     )
 
 
-def test_generate_keeps_takes_and_prints_one_object(capsys, tmp_path, tiny_checkpoint, one_thread):
+def test_generate_keeps_takes_and_prints_one_object(capsys, tmp_path, tiny_checkpoint):
     lyrics = tmp_path / "words.txt"
     lyrics.write_text("\ufeff[Verse]\r\n月光洒在窗台上\n", encoding="utf-8")
     code, out, err = run(
@@ -88,7 +88,7 @@ def test_generate_keeps_takes_and_prints_one_object(capsys, tmp_path, tiny_check
     assert "rendering take 2 of 2 · step 1/2" in err
 
 
-def test_generate_without_json_names_the_files(capsys, tmp_path, tiny_checkpoint, one_thread):
+def test_generate_without_json_names_the_files(capsys, tmp_path, tiny_checkpoint):
     words = ("--duration", 10, "--inference-steps", 1, "--model", tiny_checkpoint, "--project", tmp_path)
     code, out, _ = run(capsys, "generate", "--caption", "jazz", *words)
     (take,) = History(tmp_path)
@@ -153,7 +153,7 @@ def test_an_unforeseen_error_is_one_line_unless_asked_for(capsys, tmp_path, monk
 
 
 def test_takes_that_were_ready_are_kept_and_told_when_a_later_one_fails(
-    capsys, tmp_path, tiny_checkpoint, one_thread, monkeypatch
+    capsys, tmp_path, tiny_checkpoint, monkeypatch
 ):
     real = History.add
 
