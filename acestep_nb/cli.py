@@ -152,13 +152,16 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _eval(args: argparse.Namespace) -> int:
+    if args.songs < 1:
+        raise InputError(field="songs", value=args.songs, allowed="1 or more")
     try:
         from acestep_nb.nano.evaluate import evaluate
+
+        with contextlib.redirect_stdout(sys.stderr):
+            figures = evaluate(args.model, args.songs, on_progress=_say)
     except ModuleNotFoundError as error:
         remedy = 'Run: pip install "acestep-nb[train]"'
         raise AceStepError(f"{error.name} is not installed", remedy=remedy) from error
-    with contextlib.redirect_stdout(sys.stderr):
-        figures = evaluate(args.model, args.songs)
     print(json.dumps(figures, indent=None if args.json else 1))
     return 0
 

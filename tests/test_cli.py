@@ -173,19 +173,28 @@ def test_takes_that_were_ready_are_kept_and_told_when_a_later_one_fails(
 def test_eval_prints_the_figures_of_the_model_asked_for(capsys, monkeypatch):
     from acestep_nb.nano import evaluate
 
-    def figures(name, count):
+    def figures(name, count, on_progress):
+        on_progress("song 1 of 2")
         print("judging")
         return {"checkpoint": name, "songs": count}
 
     monkeypatch.setattr(evaluate, "evaluate", figures)
     code, out, err = run(capsys, "eval", "--songs", 2, "--model", "tiny", "--json")
-    assert code == 0 and one_object(out) == {"checkpoint": "tiny", "songs": 2} and err == "judging\n"
+    assert code == 0 and one_object(out) == {"checkpoint": "tiny", "songs": 2}
+    assert err == "song 1 of 2\njudging\n"
 
 
-def test_eval_names_the_extra_that_it_needs(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "acestep_nb.nano.evaluate", None)
+@pytest.mark.parametrize("module", ["acestep_nb.nano.evaluate", "pypinyin"])
+def test_eval_names_the_extra_that_it_needs(capsys, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
     code, _, err = run(capsys, "eval")
-    assert code == 2 and 'pip install "acestep-nb[train]"' in err
+    assert code == 2 and err == f'{module} is not installed. Run: pip install "acestep-nb[train]"\n'
+
+
+@pytest.mark.parametrize("songs", [0, -3])
+def test_eval_refuses_to_measure_nothing(capsys, songs):
+    code, out, _ = run(capsys, "eval", "--songs", songs, "--json")
+    assert code == 2 and one_object(out)["error"]["field"] == "songs"
 
 
 @pytest.mark.parametrize("owner", [Song, RenderOptions])

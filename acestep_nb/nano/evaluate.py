@@ -6,7 +6,9 @@ judged against another song's words (`shuffled`), which must be near chance.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from acestep_nb.renderer.prompts import lyric_prompt
 from acestep_nb.song import Song
 
 HELD_OUT_SEED, JUDGE_SEED, NOISE_SEED = 20_240_001, 77, 1000
-JUDGE_PIECES, CEILING_PIECES, JUDGE_SECONDS = 1200, 120, 10.0
+JUDGE_PIECES, CEILING_SHARE, JUDGE_SECONDS = 1200, 10, 10.0  # one piece in ten more measures the judges
 DURATIONS = (10.0, 12.5, 15.0, 20.0)
 UNSEEN_FILLERS = (
     "midnight", "neon", "highway", "tape hiss", "orchestral", "shimmering", "punchy", "in the rain",
@@ -57,15 +59,17 @@ def _song(prompt: Prompt, seconds: float, rng: np.random.Generator) -> Song:
                 keyscale=prompt.keyscale, timesignature=prompt.timesignature, duration=seconds)  # fmt: skip
 
 
-def train_judges(codec: SpectralCodec, seed: int = JUDGE_SEED) -> tuple[Judges, dict[str, float]]:
-    """Judges fitted on fresh corpus pieces, a quarter of them through the codec; their accuracy on others."""
+def train_judges(
+    codec: SpectralCodec, pieces: int = JUDGE_PIECES, seed: int = JUDGE_SEED
+) -> tuple[Judges, dict[str, float]]:
+    """Judges fitted on `pieces` fresh corpus pieces, every fourth through the codec; their accuracy on others."""
     writer, rng = Writer(build()), np.random.default_rng(seed)
     heard = [
         _corpus_hearing(codec, writer.piece(rng, JUDGE_SECONDS)[0], i % 4 == 0)
-        for i in range(JUDGE_PIECES + CEILING_PIECES)
+        for i in range(pieces + pieces // CEILING_SHARE)
     ]
-    judges = Judges(heard[:JUDGE_PIECES])
-    return judges, summary([verdict(judges, h) for h in heard[JUDGE_PIECES:]])
+    judges = Judges(heard[:pieces])
+    return judges, summary([verdict(judges, h) for h in heard[pieces:]])
 
 
 @torch.no_grad()
@@ -88,27 +92,36 @@ def summary(verdicts: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(float(np.mean([v[name] for v in verdicts if name in v])), 3) for name in names}
 
 
-def evaluate(name: str = "nano", count: int = 40) -> dict[str, object]:
-    """Figures of text2music on `count` held-out songs: measured, shuffled, ceiling, peak of the takes."""
+def evaluate(
+    name: str = "nano",
+    count: int = 40,
+    judge_pieces: int = JUDGE_PIECES,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Figures of text2music on `count` held-out songs: measured, shuffled, ceiling, peak of the takes.
+
+    `shuffled` judges each take against the song after the next, which sings if this one does.
+    """
+    asked = held_out(count + 2)
     codec = SpectralCodec.from_pretrained(find(name) / "vae")
     engine = Engine.load(name)
-    judges, ceiling = train_judges(codec)
-    songs = held_out(count)
-    takes = [engine.generate(song, seeds=[NOISE_SEED + i])[0] for i, (song, _) in enumerate(songs)]
-    heard = [hear(codec, take.audio, piece) for take, (_, piece) in zip(takes, songs, strict=True)]
-    strangers = [_stranger(songs, i) for i in range(count)]
+    on_progress(f"training the judges on {judge_pieces} pieces")
+    judges, ceiling = train_judges(codec, judge_pieces)
+    measured, shuffled, peak = [], [], 0.0
+    for i, (song, piece) in enumerate(asked[:count]):
+        on_progress(f"song {i + 1} of {count}")
+        audio = engine.generate(song, seeds=[NOISE_SEED + i])[0].audio
+        heard = hear(codec, audio, piece)
+        measured.append(verdict(judges, heard))
+        shuffled.append(verdict(judges, heard, asked[i + 2][1]))
+        peak = max(peak, audio.peak)
     return {
         "checkpoint": engine.name,
         "checkpoint_hash": engine.checkpoint_hash,
         "songs": count,
-        "measured": summary([verdict(judges, h) for h in heard]),
-        "shuffled": summary([verdict(judges, h, asked) for h, asked in zip(heard, strangers, strict=True)]),
+        "measured": summary(measured),
+        "shuffled": summary(shuffled),
         "ceiling": ceiling,
         "tempi": len(TEMPI),
-        "peak": round(max(take.audio.peak for take in takes), 3),
+        "peak": round(peak, 3),
     }
-
-
-def _stranger(songs: list[tuple[Song, Piece]], index: int) -> Piece:
-    """The description of another song that sings if this one does."""
-    return songs[(index + 2) % len(songs)][1]
