@@ -1,5 +1,6 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,18 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch)
     assert os.listdir(tmp_path) == ["a.json"]
 
 
+def test_the_file_itself_is_never_written_into(tmp_path, monkeypatch):
+    write_atomic(tmp_path / "a.json", b"one")
+
+    def torn(self, target):
+        raise OSError(errno.EIO, "the plug was pulled")
+
+    monkeypatch.setattr(Path, "replace", torn)
+    with pytest.raises(OSError, match="plug"):
+        write_atomic(tmp_path / "a.json", b"two")
+    assert (tmp_path / "a.json").read_bytes() == b"one"
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [(errno.ENOSPC, "free space"), (errno.EACCES, "read and write"), (errno.ENOENT, "not there")],
@@ -36,3 +49,12 @@ def test_disk_trouble_is_told_in_words(tmp_path, code, words):
     with pytest.raises(ProjectError, match=words) as caught, disk_errors(tmp_path):
         raise OSError(code, os.strerror(code))
     assert caught.value.field == "project" and caught.value.remedy
+
+
+def test_the_bytes_are_on_the_disk_before_the_name_is_changed(tmp_path, monkeypatch):
+    happened = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (happened.append("fsync"), fsync(handle)))
+    monkeypatch.setattr(Path, "replace", lambda *names: (happened.append("replace"), replace(*names)))
+    write_atomic(tmp_path / "a.json", b"one")
+    assert happened[:2] == ["fsync", "replace"]

@@ -193,6 +193,25 @@ def test_a_writer_killed_in_the_middle_leaves_no_broken_take(tmp_path, make_take
     assert again.add(make_take(seed=10)).name.startswith("0002_")
 
 
+def test_opening_a_project_does_not_disturb_a_writer(tmp_path):
+    body = """
+        import time
+        from acestep_nb import History, history
+        real = history.write_synced
+        def slow(path, data):
+            real(path, data)
+            if path.name == "take.json":
+                print("begun", flush=True)
+                time.sleep(0.5)
+        history.write_synced = slow
+        History(sys.argv[1]).add(make_take())
+    """
+    writer = script(body, tmp_path)
+    assert writer.stdout.readline() == "begun\n"
+    assert len(History(tmp_path)) == 1, "opening waits until the take is there"
+    assert writer.wait(timeout=60) == 0
+
+
 def test_writers_killed_at_any_moment_leave_only_whole_takes(tmp_path):
     body = """
         from acestep_nb import History
@@ -220,7 +239,14 @@ def test_writers_killed_at_any_moment_leave_only_whole_takes(tmp_path):
 
 def test_two_processes_add_without_collision(tmp_path):
     body = """
+        import time
         from acestep_nb import History
+        number = History._next_number
+        def slow(self):
+            found = number(self)
+            time.sleep(0.05)  # so that the other one surely comes in between, if it can
+            return found
+        History._next_number = slow
         project = History(sys.argv[1])
         for _ in range(6):
             project.add(make_take(seed=7))
