@@ -18,6 +18,8 @@ START = {"bpm": 100, "keyscale": "C major", "timesignature": "4", "vocal_languag
 class KnobView:
     """A control with what is wrong under it; ``value`` is the field's value as it stands, checked or not."""
 
+    box: ipywidgets.Box
+
     def __init__(self, owner: type, name: str, changed: Callable[[], None]) -> None:
         self.owner, self.name, self.knob = owner, name, knob(owner, name)
         self.error = Text("", "ace-error")
@@ -103,9 +105,9 @@ class AutoKnob(KnobView):
     def value(self, value: Any) -> None:
         self._filling = True
         try:
-            self.auto.value = value is None and self.knob.optional
             if value is not None:
                 self.control = value
+            self.auto.value = value is None and self.knob.optional
         finally:
             self._filling = False
         self._mark()

@@ -217,11 +217,12 @@ class Session:
         with self.lock:
             if not self.fraction:
                 self._began = now
+            before, self.progress = self.progress, progress
             self.words, self.fraction = str(progress), progress.fraction
-            self.progress = progress
             spent = now - self._began
             self.left = spent * (1 - self.fraction) / self.fraction if self.fraction > _SURE else None
-            if now - self._told < _TICK:
+            same = before is not None and (before.stage, before.take) == (progress.stage, progress.take)
+            if same and now - self._told < _TICK:
                 return
             self._told = now
         self.tell()
@@ -237,8 +238,7 @@ class Session:
 
     def _end(self, job: Job) -> None:
         with self.lock:
-            self.job, self.coming, self.left = None, [], None
-            self.words = {"done": "", "cancelled": "stopped"}.get(job.state, "not finished")
+            self.job, self.coming, self.left, self.words = None, [], None, ""
         if job.state == "failed" and job.error is not None:
             self._trouble(job.error)
         elif job.state == "cancelled":

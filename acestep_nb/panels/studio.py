@@ -56,6 +56,9 @@ class Studio(ipywidgets.VBox):
         self._connect()
         self._refresh()
 
+    def __repr__(self) -> str:
+        return f"Studio(project={str(self.history.folder)!r}, {len(self.takes)} takes)"
+
     @property
     def song(self) -> Song:
         """The song on the form; set it to fill the form. ``InputError`` when a knob is wrong."""
@@ -132,8 +135,8 @@ class Studio(ipywidgets.VBox):
         view.generate.on_click(lambda _button: self._try(self.generate))
         view.stop.on_click(lambda _button: self._try(self.stop))
         view.undo.on_click(lambda _button: self._try(self._undo))
-        view.older.on_click(lambda _button: self._more())
-        view.starred.observe(lambda _change: self._refresh(), "value")
+        view.older.on_click(lambda _button: self._try(self._more))
+        view.starred.observe(lambda _change: self._try(self._refresh), "value")
         view.code.observe(lambda _change: self._show_code(), "value")
         self._session.listen(self._refresh)
         self._edited()
@@ -237,8 +240,10 @@ class Studio(ipywidgets.VBox):
     def _show_progress(self) -> None:
         view, session = self._view, self._session
         engine = loaded(self._engine)
-        name = self._engine if engine is None else f"{engine.name} · {engine.device} · {engine.dtype}"
-        view.model.say(str(name))
+        if engine is None:
+            view.model.say(Path(str(self._engine)).name)
+        else:
+            view.model.say(f"{engine.name} · {engine.device} · {engine.dtype}")
         view.words.say(session.words)
         view.left.say("" if session.left is None else f"{session.left:.0f} s left")
         view.bar.value = session.fraction

@@ -16,7 +16,6 @@ function render({ model, el }) {
     }, SHOWN);
   });
   el.classList.add("ace", "ace-code");
-  el.dataset.lmSuppressShortcuts = "true";
   el.append(code, button);
   model.on("change:text", show);
   show();

@@ -1,5 +1,6 @@
 import { Card } from "./card.js";
 import { element } from "./dom.js";
+import { ownKeys } from "./keys.js";
 
 /** The takes that the kernel lists, one card each, behind them the takes that are still to come. */
 function render({ model, el }) {
@@ -7,7 +8,6 @@ function render({ model, el }) {
   const list = element("div", { class: "ace-grid" });
   const empty = element("p", { class: "ace-empty ace-muted" });
   el.classList.add("ace", "ace-player");
-  el.dataset.lmSuppressShortcuts = "true"; // JupyterLab's one-key shortcuts would swallow the cards' keys
   el.append(list, empty);
 
   const drawCards = () => {
@@ -49,7 +49,9 @@ function render({ model, el }) {
     draw();
   }
   requestAnimationFrame(() => cards.forEach((card) => card.paint()));
+  const releaseKeys = ownKeys(el);
   return () => {
+    releaseKeys();
     for (const [name, draw] of Object.entries(listeners)) model.off(name, draw);
     cards.forEach((card) => card.destroy());
   };

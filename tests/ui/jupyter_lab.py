@@ -26,7 +26,6 @@ CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
 ]
 START_SECONDS = 120.0
 
@@ -66,9 +65,10 @@ class Lab:
                 stderr=subprocess.STDOUT,
             )
 
-    def api(self, path: str) -> Any:
+    def api(self, path: str, method: str = "GET") -> Any:
         """The answer of the server's REST interface."""
-        request = urllib.request.Request(self.url(f"api/{path}"), headers={"Authorization": f"token {TOKEN}"})
+        headers = {"Authorization": f"token {TOKEN}"}
+        request = urllib.request.Request(self.url(f"api/{path}"), headers=headers, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
@@ -116,10 +116,11 @@ class Notebook:
         route.abort()
 
     def open(self) -> None:
-        """Show the notebook and wait for its kernel."""
+        """Show the notebook, or show it again, and wait for its kernel."""
         self.page.goto(self.lab.url(f"doc/tree/{self.path}") + f"?token={TOKEN}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
         self.until(self.lab.kernel_idle, 60, "an idle kernel")
+        self.page.evaluate("window.jupyterapp.shell.collapseLeft()")
 
     def command(self, name: str) -> None:
         """Run one of JupyterLab's commands."""
@@ -131,20 +132,31 @@ class Notebook:
         self.page.wait_for_timeout(500)
         self.until(self.lab.kernel_idle, 180, "the cells to end")
 
-    def until(self, holds: Callable[[], object], seconds: float, what: str) -> None:
-        """Wait for a condition while the page goes on living."""
-        until(holds, seconds, what, self.page.wait_for_timeout)
+    def save(self) -> Path:
+        """The notebook's file as JupyterLab writes it now."""
+        self.command("docmanager:save")
+        self.page.wait_for_timeout(1000)
+        return self.lab.folder / self.path
+
+    def restart_kernel(self) -> None:
+        """A new kernel; the page keeps showing what the old one made."""
+        (kernel,) = [session["kernel"] for session in self.lab.api("sessions")]
+        self.lab.api(f"kernels/{kernel['id']}/restart", method="POST")
+        self.until(self.lab.kernel_idle, 60, "the new kernel")
 
     def dark(self, on: bool) -> None:
         """Use JupyterLab's dark theme, or its light one."""
-        theme = "JupyterLab Dark" if on else "JupyterLab Light"
+        theme = f"JupyterLab {'Dark' if on else 'Light'}"
         self.page.evaluate(
             "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
         )
-        self.page.wait_for_selector(
-            f'body[data-jp-theme-light="{"false" if on else "true"}"]', state="attached"
-        )
+        light = "false" if on else "true"
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
         self.page.wait_for_timeout(500)
+
+    def until(self, holds: Callable[[], object], seconds: float, what: str) -> None:
+        """Wait for a condition while the page goes on living."""
+        until(holds, seconds, what, self.page.wait_for_timeout)
 
 
 def until(

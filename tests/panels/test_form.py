@@ -1,0 +1,155 @@
+"""The form: what it holds is the song; what is wrong is said under the knob."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from strategies import options, songs
+
+from acestep_nb import InputError, RenderOptions, Song
+from acestep_nb.knobs import knobs
+from acestep_nb.panels.form import Fields, SeedsForm
+
+
+def form(owner: type = Song) -> Fields:
+    return Fields(owner, lambda: None)
+
+
+@given(song=songs)
+@settings(max_examples=40)
+def test_the_form_gives_back_the_song_it_was_filled_with(song):
+    fields = form()
+    fields.value = song
+    assert fields.value == song
+
+
+@given(options=options)
+@settings(max_examples=20)
+def test_and_the_options(options):
+    fields = form(RenderOptions)
+    fields.value = options
+    assert fields.value == options
+
+
+def test_every_knob_takes_its_words_from_where_they_are_stated():
+    for owner in (Song, RenderOptions):
+        for name, view in form(owner).views.items():
+            rule = knobs(owner)[name]
+            if rule.choices:
+                assert view.list.options == rule.options
+            elif rule.max_length:
+                assert (view.area.description, view.area.placeholder) == (rule.label, rule.help)
+            else:
+                assert (view.slider.min, view.slider.max) == (rule.minimum, rule.maximum)
+                assert rule.help in view.label.value and rule.label in view.label.value
+
+
+def test_an_empty_form_is_a_blank_song():
+    assert form().value == Song()
+
+
+@pytest.mark.parametrize(
+    ("name", "control", "value", "said"),
+    [
+        ("bpm", "field", 12, "30–300"),
+        ("duration", "field", 0.0, "10–600"),
+        ("duration", "field", 10_000.0, "10–600"),
+        ("caption", "area", "x" * 513, "512"),
+        ("lyrics", "area", "la " * 33_334, "4,096"),
+    ],
+)
+def test_a_wrong_value_is_told_under_its_knob_and_kept(name, control, value, said):
+    fields = form()
+    view = fields.views[name]
+    getattr(view, control).value = value
+    assert said in view.error.value and view.value == value
+    assert [other.name for other in fields.views.values() if other.error.value] == [name]
+    with pytest.raises(InputError) as caught:
+        _ = fields.value
+    assert caught.value.field == name
+    view.value = "words" if control == "area" else 60
+    assert not view.error.value
+
+
+def test_moving_a_knob_ends_auto_and_auto_ends_the_value():
+    fields = form()
+    tempo, key = fields.views["bpm"], fields.views["keyscale"]
+    tempo.slider.value = 140
+    key.list.value = "F# minor"
+    assert (fields.value.bpm, fields.value.keyscale) == (140, "F# minor")
+    assert tempo.field.value == 140 and not tempo.auto.value
+    tempo.auto.value = True
+    assert fields.value.bpm is None and fields.value.keyscale == "F# minor"
+    tempo.auto.value = False
+    assert fields.value.bpm == 140
+
+
+def test_the_slider_stays_in_its_range_while_the_field_says_what_was_typed():
+    duration = form().views["duration"]
+    duration.field.value = 700
+    assert (duration.slider.value, duration.value) == (600, 700)
+
+
+def test_what_a_person_types_is_never_markup():
+    fields = form()
+    fields.views["caption"].area.value = "<img src=x onerror=alert(1)>" * 40
+    assert "<img" not in fields.views["caption"].error.value
+    assert "&lt;img" in fields.views["caption"].error.value
+
+
+def test_emoji_and_right_to_left_text_pass():
+    song = Song(caption="😀 نغمة هادئة", lyrics="[Verse]\nשלום עולם")
+    fields = form()
+    fields.value = song
+    assert fields.value == song
+
+
+def test_a_value_that_no_control_can_hold_leaves_the_knob_alone():
+    fields = form()
+    fields.fill({"keyscale": "H dur", "bpm": "fast", "caption": 3, "vocal_language": ["en"], "other": 1})
+    assert fields.value == Song(bpm=None)
+
+
+class TestSeeds:
+    def make(self) -> SeedsForm:
+        return SeedsForm(lambda: None)
+
+    def test_free_seeds_are_drawn_anew(self):
+        seeds = self.make()
+        first, second = seeds.next(), seeds.next()
+        assert len(first) == len(second) == 2 and first != second and seeds.seeds == second
+
+    def test_typing_a_seed_locks_it(self):
+        seeds = self.make()
+        seeds.field.value = "7, 8, 9"
+        assert seeds.lock.value and seeds.lock.description == "locked"
+        assert seeds.next() == seeds.next() == (7, 8, 9) and seeds.batch.value is None
+
+    def test_the_batch_cuts_and_fills_up(self):
+        seeds = self.make()
+        seeds.seeds = [7, 8]
+        seeds.batch.value = 4
+        assert seeds.seeds[:2] == (7, 8) and len(seeds.seeds) == 4
+        seeds.batch.value = 1
+        assert seeds.seeds == (7,) and seeds.lock.value
+
+    def test_new_noise_is_drawn_even_when_locked(self):
+        seeds = self.make()
+        seeds.seeds = [7, 8]
+        seeds.new.click()
+        assert seeds.seeds != (7, 8) and len(seeds.seeds) == 2 and seeds.lock.value
+
+    @pytest.mark.parametrize("text", ["", "x", "-1", "4294967296", "1.5", "1 2 3 4 5 6 7 8 9", "<b>"])
+    def test_wrong_seeds_are_told_below(self, text):
+        seeds = self.make()
+        seeds.field.value = text
+        assert "seeds must be" in seeds.error.value and "<b>" not in seeds.error.value
+        with pytest.raises(InputError):
+            seeds.next()
+        seeds.field.value = "7"
+        assert not seeds.error.value
+
+    def test_setting_wrong_seeds_is_told_too(self):
+        seeds = self.make()
+        seeds.seeds = range(9)
+        assert seeds.error.value
