@@ -1,8 +1,9 @@
-// Bundles the widgets into acestep_nb/widgets/static/, one ES module each, with wavesurfer.js's licence beside.
+// Bundles the widgets into acestep_nb/widgets/static/ (or the folder that is named), one ES module each, with
+// wavesurfer.js's licence beside.
 import { copyFile } from "node:fs/promises";
 import { build } from "esbuild";
 
-const STATIC = "../acestep_nb/widgets/static";
+const STATIC = process.argv[2] ?? "../acestep_nb/widgets/static";
 
 await build({
   entryPoints: ["src/player.js", "src/code.js"],

@@ -112,8 +112,7 @@ class Session:
     ) -> Job:
         """The job that renders these takes and keeps each as it gets ready; one at a time."""
         with self.lock:
-            if self.job is not None:
-                raise AceStepError("a batch is being rendered", remedy="Wait for it, or stop it first.")
+            self.require_idle()
             self.words, self.fraction, self.left = "waiting for the engine", 0.0, None
             self.problem = self.progress = None
             self.coming = list(seeds)
@@ -131,6 +130,11 @@ class Session:
         self.tell()
         return job
 
+    def require_idle(self) -> None:
+        """Raise ``AceStepError`` while a batch is under way."""
+        if self.job is not None:
+            raise AceStepError("a batch is being rendered", remedy="Wait for it, or stop it first.")
+
     def stop(self) -> None:
         """Stop the batch within one step; takes that are ready stay."""
         with self.lock:
@@ -142,19 +146,11 @@ class Session:
 
     def save(self) -> None:
         """Write the takes that are not yet in the project folder; ``ProjectError`` when that fails."""
-        try:
-            for take in list(self.unsaved):
-                kept = self.history.add(take)
-                with self.lock:
-                    self.unsaved.remove(take)
-                self.note(f"kept {kept.name}")
-        finally:
-            self._renew()
-
-    def star(self, take: Take, on: bool) -> None:
-        """Give a kept take a star, or take it away."""
-        (self.history.star if on else self.history.unstar)(take)
-        self._renew()
+        for take in list(self.unsaved):
+            kept = self.history.add(take)
+            with self.lock:
+                self.unsaved.remove(take)
+            self.renew(f"kept {kept.name}")
 
     def remove(self, take: Take) -> None:
         """Put a take into the project's trash; one that was never written is let go."""
@@ -164,12 +160,12 @@ class Session:
                 self.unsaved.remove(take)
         if not unsaved:
             self.history.remove(take)
-        self._renew()
 
-    def restore(self, name: str) -> None:
-        """Bring a take back from the trash."""
-        self.history.restore(name)
-        self._renew()
+    def renew(self, text: str, error: BaseException | None = None) -> None:
+        """Let every panel read the takes again, and write into the log why."""
+        with self.lock:
+            self.revision += 1
+        self.note(text, error)
 
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Write a line into the log; an unexpected error goes with its traceback into the project's file too."""
@@ -189,11 +185,6 @@ class Session:
         """Let every panel know that there is something new."""
         for changed in list(self._listeners):
             changed()
-
-    def _renew(self) -> None:
-        with self.lock:
-            self.revision += 1
-        self.tell()
 
     def _work(
         self, engine: Engine | str, song: Song, seeds: tuple[int, ...], options: RenderOptions, **hooks: Any
@@ -248,7 +239,7 @@ class Session:
     def _trouble(self, error: BaseException) -> None:
         with self.lock:
             self.problem = error
-        self.note(in_words(error), None if isinstance(error, AceStepError) else error)
+        self.renew(in_words(error), None if isinstance(error, AceStepError) else error)
 
 
 def in_words(error: BaseException) -> str:

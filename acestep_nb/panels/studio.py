@@ -108,6 +108,7 @@ class Studio(ipywidgets.VBox):
         Raises ``InputError`` when a knob is wrong, ``AceStepError`` while a batch is under way.
         """
         with self._session.lock:
+            self._session.require_idle()
             song, options = self.song, self.options
             song.require_words()
             job = self._session.generate(self._engine, song, self._view.seeds.next(), options)
@@ -155,7 +156,7 @@ class Studio(ipywidgets.VBox):
 
     def _act(self, kind: str, take: Take, message: Mapping[str, Any]) -> None:
         actions = {
-            "star": lambda: self._session.star(take, bool(message.get("on"))),
+            "star": lambda: self._star(take, bool(message.get("on"))),
             "reuse": lambda: self._reuse(take),
             "remove": lambda: self._remove(take),
             "keep": self._session.save,
@@ -163,21 +164,26 @@ class Studio(ipywidgets.VBox):
         if kind in actions:
             self._try(actions[kind])
 
+    def _star(self, take: Take, on: bool) -> None:
+        (self.history.star if on else self.history.unstar)(take)
+        self._session.renew(f"{'starred' if on else 'took the star from'} {take.name}")
+
     def _reuse(self, take: Take) -> None:
         with self._session.lock:
             self.song, self.options, self.seeds = take.song, take.options, [take.seed]
         self._session.note(f"the form holds {take.name or 'the take'} again, its seed locked")
 
     def _remove(self, take: Take) -> None:
-        self._removed = take if take.name else None
         self._session.remove(take)
-        self._session.note(f"removed {take.name or 'a take that was not kept'}")
+        self._removed = take if take.name else None
+        self._session.renew(f"removed {take.name or 'a take that was not kept'}")
 
     def _undo(self) -> None:
         if self._removed is not None:
-            name, self._removed = self._removed.name, None
-            self._session.restore(name)
-            self._session.note(f"{name} is back")
+            name = self._removed.name
+            self.history.restore(name)
+            self._removed = None
+            self._session.renew(f"{name} is back")
 
     def _more(self) -> None:
         self._limit += _PAGE

@@ -173,6 +173,15 @@ def test_many_presses_at_once_start_one_batch(studio):
     assert len(studio.takes) < 8 and "being rendered" in said(studio)
 
 
+def test_a_second_batch_leaves_the_seeds_alone(studio):
+    job = studio.generate()
+    seeds = studio.seeds
+    with pytest.raises(AceStepError):
+        studio.generate()
+    assert studio.seeds == seeds
+    job.wait(60)
+
+
 def test_a_wrong_knob_is_told_there_and_nothing_is_lost(studio):
     studio._view.song.views["bpm"].field.value = 12
     press(studio._view.generate, studio)
@@ -244,7 +253,7 @@ class TestCards:
     def studio(self, studio, make_take):
         for seed in range(14):
             studio.history.add(make_take(seed=seed, caption=f"song {seed}"))
-        studio._session._renew()
+        studio._session.renew("songs from elsewhere")
         return studio
 
     def test_a_page_of_the_newest_and_a_button_for_more(self, studio):

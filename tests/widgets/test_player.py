@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from acestep_nb import Audio, History, Player, Song
 from acestep_nb.widgets.player import title
 
 STATIC = Path(__file__).parents[2] / "acestep_nb" / "widgets" / "static"
+JS = Path(__file__).parents[2] / "js"
 
 
 def listening(player: Player) -> list:
@@ -110,6 +112,13 @@ def test_a_kept_take_is_called_by_its_number(make_take, name, number, expected):
     take = make_take()
     object.__setattr__(take, "name", name)
     assert title(take, number) == expected
+
+
+@pytest.mark.skipif(not (JS / "node_modules").is_dir(), reason="needs Node: run `npm ci` in js/")
+def test_the_bundle_is_what_the_sources_build(tmp_path):
+    subprocess.run(["node", "build.mjs", str(tmp_path)], cwd=JS, check=True, capture_output=True)
+    for built in tmp_path.iterdir():
+        assert built.read_bytes() == (STATIC / built.name).read_bytes(), "run `npm run build` in js/"
 
 
 def test_the_bundle_is_whole_and_carries_its_licence():
