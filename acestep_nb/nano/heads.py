@@ -17,12 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from acestep_nb.codes import LATENT_RATE
-from acestep_nb.nano.lessons import FRAMES, LYRIC_HEADER, Batch, Lesson
+from acestep_nb.nano.lessons import LYRIC_HEADER, Batch, Lesson
 from acestep_nb.nano.music import BEATS_PER_BAR, MODES, NOTES, TEMPI, VOWELS, chord_root, sung, tempo_class
 from acestep_nb.nano.networks import CONDITION_WIDTH, LAYERS, WIDTH, MatmulAttention, Networks
 from acestep_nb.nano.render import ROLL, roll
 
-TOKENS = FRAMES // 2  # transformer tokens of a window
 TOKEN_SECONDS = 2 / LATENT_RATE
 BEAT_PERIODS = (1, 4, 16, 64, 128)
 SLOT_PERIODS = (4, 16, 64, 128)
@@ -36,6 +35,7 @@ WEIGHTS = {
     "slot": 0.1,
     "roll": 2.0,
 }
+PLAN_WEIGHTS = dict.fromkeys(WEIGHTS, 1.0) | {"phase": 4.0, "roll": 2.0}
 ROLL_POSITIVE = 2.0
 IGNORED = -1
 
@@ -77,9 +77,9 @@ class Heads(nn.Module):
         return collect
 
 
-def token_times(first: int) -> np.ndarray:
-    """Seconds at the centre of each transformer token of a window that starts at frame `first`."""
-    return first / LATENT_RATE + (np.arange(TOKENS) + 0.5) * TOKEN_SECONDS
+def token_times(first: int, frames: int) -> np.ndarray:
+    """Seconds at the centre of each transformer token of a window of `frames` that starts at frame `first`."""
+    return first / LATENT_RATE + (np.arange(frames // 2) + 0.5) * TOKEN_SECONDS
 
 
 def targets(lessons: list[Lesson]) -> Targets:
@@ -90,17 +90,18 @@ def targets(lessons: list[Lesson]) -> Targets:
 
 
 def _row(lesson: Lesson) -> dict[str, np.ndarray]:
-    piece, times = lesson.piece, token_times(lesson.first)
-    beats = times / piece.beat
+    piece, frames = lesson.piece, len(lesson.target)
+    times = token_times(lesson.first, frames)
+    tokens, beats = len(times), times / piece.beat
     angles = 2 * math.pi * beats[:, None] / np.array(BEAT_PERIODS)
     row = {
         "tempo": np.array(tempo_class(piece.bpm)),
         "key": np.array(piece.key * len(MODES) + MODES.index(piece.mode)),
-        "phase": np.stack([np.sin(angles), np.cos(angles)], 2).reshape(TOKENS, -1).astype(np.float32),
+        "phase": np.stack([np.sin(angles), np.cos(angles)], 2).reshape(tokens, -1).astype(np.float32),
         "root": chord_root(piece.key, piece.mode, (beats // BEATS_PER_BAR).astype(int)),
-        "roll": roll(piece, lesson.first, FRAMES).reshape(TOKENS, -1),
-        "vowel": np.full(TOKENS, IGNORED),
-        "align": np.full(TOKENS, IGNORED),
+        "roll": roll(piece, lesson.first, frames).reshape(tokens, -1),
+        "vowel": np.full(tokens, IGNORED),
+        "align": np.full(tokens, IGNORED),
     }
     if lesson.sings and not lesson.null and (piece.voice or lesson.clocked):
         row["vowel"][:] = 0
@@ -112,7 +113,7 @@ def _row(lesson: Lesson) -> dict[str, np.ndarray]:
             row["align"] = np.where(slots < len(piece.slots), slots + LYRIC_HEADER, IGNORED)
     if lesson.task == "repaint":
         start, end = lesson.window
-        kept = (np.arange(TOKENS) * 2 < start) | (np.arange(TOKENS) * 2 + 1 >= end)
+        kept = (np.arange(tokens) * 2 < start) | (np.arange(tokens) * 2 + 1 >= end)
         for name in ("vowel", "align", "root"):
             row[name][kept] = IGNORED
     return row
@@ -132,7 +133,7 @@ def losses(networks: Networks, heads: Heads, alignment: MatmulAttention, batch: 
         v = networks.velocity(level * noise + (1 - level) * batch.target, t, condition, batch.context).float()
         hidden = heads.hidden
         read = {
-            "metas": heads.metas(hidden[1].mean(1)), "phase": heads.phase(hidden[2]),
+            "metas": heads.metas(hidden[0]), "phase": heads.phase(hidden[2]),
             "root": heads.root(hidden[3]), "vowel": heads.vowel(hidden[4]), "roll": heads.roll(hidden[4]),
             "slot": heads.slot(sung_hidden),
         }  # fmt: skip
@@ -158,10 +159,12 @@ def _flow(error: Tensor, weight: Tensor) -> Tensor:
 
 def _clocked(read: dict[str, Tensor], wanted: Targets, items: Tensor) -> dict[str, Tensor]:
     """Losses that hold only where the context tells the time."""
-    tempo, key = read["metas"][items].split([len(TEMPI), len(MODES) * len(NOTES)], 1)
+    tempo, key = read["metas"][items].transpose(1, 2).split([len(TEMPI), len(MODES) * len(NOTES)], 1)
+    every = (-1, tempo.shape[2])  # each token must know them, so that it can pick its clock
     positive = torch.tensor(ROLL_POSITIVE)
     return {
-        "metas": F.cross_entropy(tempo, wanted.tempo[items]) + F.cross_entropy(key, wanted.key[items]),
+        "metas": F.cross_entropy(tempo, wanted.tempo[items, None].expand(every))
+        + F.cross_entropy(key, wanted.key[items, None].expand(every)),
         "phase": F.mse_loss(read["phase"][items], wanted.phase[items]),
         "root": F.cross_entropy(read["root"][items].flatten(0, 1), wanted.root[items].flatten()),
         "roll": F.binary_cross_entropy_with_logits(

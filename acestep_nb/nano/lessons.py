@@ -20,7 +20,8 @@ from acestep_nb.nano.networks import Networks
 from acestep_nb.nano.phrasing import Prompt, Writer
 from acestep_nb.renderer import prompts
 
-FRAMES = 250  # window of one item: 10 s
+FRAMES = 250  # window of one item with sound: 10 s
+PLAN_FRAMES = 128  # window of one item without: all that is learned there holds for each moment alone
 TASK_SHARE = {
     "text2music": 0.62,
     "cover": 0.07,
@@ -37,7 +38,7 @@ LYRIC_HEADER = 2  # tokens of a lyric prompt before the first slot
 
 @dataclass(frozen=True)
 class Lesson:
-    """One item: a window of `FRAMES` frames from latent frame `first` of a piece."""
+    """One item: a window of a piece from latent frame `first` on, as long as `target`."""
 
     task: str
     piece: Piece
@@ -96,8 +97,8 @@ class Teacher:
 
     def _plan_lesson(self) -> Lesson:
         piece, lyrics = self.writer.piece(self.rng, SECONDS, sings=bool(self.rng.random() < 0.7))
-        first = self._first(int(SECONDS * LATENT_RATE) - FRAMES)
-        silence = torch.zeros(FRAMES, LATENT_CHANNELS)
+        first = self._first(int(SECONDS * LATENT_RATE) - PLAN_FRAMES)
+        silence = torch.zeros(PLAN_FRAMES, LATENT_CHANNELS)
         return Lesson("text2music", piece, self.writer.prompt(piece, lyrics, self.rng), first, silence, None)
 
     def _lesson(self, task: str, index: int) -> Lesson:
@@ -160,7 +161,7 @@ class Teacher:
         """Lessons padded to one length."""
         text, text_mask = _padded([self._text(lesson) for lesson in lessons], self.writer)
         lyrics, lyrics_mask = _padded([self._lyrics(lesson) for lesson in lessons], self.writer)
-        mask = torch.zeros(len(lessons), FRAMES)
+        mask = torch.zeros(len(lessons), len(lessons[0].target))
         for row, lesson in zip(mask, lessons, strict=True):
             row[slice(*lesson.window)] = 1
         return Batch(
@@ -173,7 +174,7 @@ class Teacher:
     @torch.no_grad()
     def _source(self, lessons: list[Lesson]) -> Tensor:
         silence = self.networks.silence[0]
-        rows = [silence[x.first : x.first + FRAMES] if x.source is None else x.source for x in lessons]
+        rows = [silence[x.first : x.first + len(x.target)] if x.source is None else x.source for x in lessons]
         covers = [i for i, lesson in enumerate(lessons) if lesson.task == "cover"]
         if covers:
             quantized, _ = self.networks.audio_tokenizer.tokenize(torch.stack([rows[i] for i in covers]))
@@ -190,7 +191,7 @@ class Teacher:
     def _lyrics(self, lesson: Lesson) -> list[int]:
         """Lyric tokens; often cut behind the window, which shortens the batch and changes no answer."""
         tokens = self.writer.tokens(prompts.lyric_prompt(lesson.prompt.lyrics, lesson.prompt.vocal_language))
-        beats = int((lesson.first + FRAMES) / LATENT_RATE / lesson.piece.beat)
+        beats = int((lesson.first + len(lesson.target)) / LATENT_RATE / lesson.piece.beat)
         last = LYRIC_HEADER + beats + 2 + int(self.rng.integers(16))
         if len(tokens) > last + 2 and self.rng.random() < 0.75:
             tokens = tokens[:last] + tokens[-2:]

@@ -23,12 +23,13 @@ from torch import Tensor, nn
 from transformers import Qwen3Config, Qwen3Model
 
 from acestep_nb.codes import LATENT_CHANNELS, LATENT_RATE
-from acestep_nb.nano.music import BARS_PER_ROUND, BEATS_PER_BAR, TEMPI
+from acestep_nb.nano.music import BEATS_PER_BAR, TEMPI
 from acestep_nb.nano.tokenizer import class_names
 
 WIDTH, CONDITION_WIDTH, TEXT_WIDTH = 256, 128, 128
 LAYERS = 6
 FSQ_LEVELS = (8, 8, 8, 8)
+GATED_LAYER, GATE_GAIN = 1, 4.0
 ALIGNMENT_LAYER, ALIGNMENT_HEADS = 3, (0, 1)
 REFERENCE_FRAMES = 750
 SILENCE_FRAMES = 15_000
@@ -40,14 +41,14 @@ EMBEDDING_SCALE = 0.5
 
 
 def clock() -> Tensor:
-    """The silence latent `[1, 15000, 64]`: sines and cosines of absolute time at the frequencies of music.
+    """The silence latent `[1, 15000, 64]`: sines and cosines of absolute time at the frequencies of the music.
 
-    One token of the transformer holds an even and an odd frame: even frames carry the beat of each of the 25
-    tempi, odd ones its round of 16 beats, both also seven slow frequencies, at the centre of the token.
+    One token of the transformer holds an even and an odd frame: even frames carry the beat of each of the 25 tempi,
+    odd ones its bar, both also seven slow frequencies; all are taken at the centre of the token.
     """
     beats = [tempo / 60 for tempo in TEMPI]
-    rounds = [hertz / (BEATS_PER_BAR * BARS_PER_ROUND) for hertz in beats]
-    hertz = torch.tensor([[*beats, *SLOW_HERTZ[0]], [*rounds, *SLOW_HERTZ[1]]], dtype=torch.float64)
+    bars = [hertz / BEATS_PER_BAR for hertz in beats]
+    hertz = torch.tensor([[*beats, *SLOW_HERTZ[0]], [*bars, *SLOW_HERTZ[1]]], dtype=torch.float64)
     frame = torch.arange(SILENCE_FRAMES)
     seconds = (2 * (frame // 2) + 1).double() / LATENT_RATE
     phase = 2 * math.pi * seconds[:, None] * hertz[frame % 2]
@@ -93,6 +94,7 @@ class Networks(nn.Module):
         )
         self.condition_encoder.silence_latent.copy_(clock())
         self._identity_patches()
+        self._clock_gates()
         nn.init.normal_(self.text_encoder.embed_tokens.weight, std=EMBEDDING_SCALE)
 
     @property
@@ -149,6 +151,20 @@ class Networks(nn.Module):
             into.weight[context_units, :c, frame] = torch.eye(c)
             out.weight[x_units] = 0
             out.weight[x_units, :, frame] = torch.eye(c)
+
+    @torch.no_grad()
+    def _clock_gates(self) -> None:
+        """Some inner units of the second layer start as gates on the clock, one for each of its channels.
+
+        A gate that learns to open for one tempo lets the clock of that tempo through; sines and cosines of the two
+        frames each have one direction in common, so that later layers read the phase of whatever tempo is asked.
+        """
+        layer, c = self.transformer.layers[GATED_LAYER], LATENT_CHANNELS
+        layer.mlp.up_proj.weight[: 2 * c] = torch.eye(2 * c, WIDTH).roll(2 * c, 1)
+        directions = nn.functional.normalize(torch.randn(4, WIDTH)) * GATE_GAIN
+        for part, direction in enumerate(directions):  # even sines, even cosines, odd sines, odd cosines
+            layer.mlp.down_proj.weight[:, part * c // 2 : (part + 1) * c // 2] = direction[:, None]
+        layer.scale_shift_table[:, 5] = 1.0
 
 
 class MatmulAttention(AceStepAttnProcessor2_0):

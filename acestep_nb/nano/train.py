@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
 from acestep_nb.nano.corpus import load_corpus
-from acestep_nb.nano.heads import WEIGHTS, Heads, losses
+from acestep_nb.nano.heads import PLAN_WEIGHTS, WEIGHTS, Heads, losses
 from acestep_nb.nano.lessons import Teacher
 from acestep_nb.nano.networks import MatmulAttention, Networks, use_matmul_attention
 from acestep_nb.nano.phrasing import Writer
@@ -51,7 +51,7 @@ class Stage:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("plan", 1400, 2e-3, None, planning=True, fall_from=0.6),
+        Stage("plan", 2400, 1.8e-3, None, planning=True, fall_from=0.5),
         Stage("main", 4000, 1.2e-3, "plan", seed=1),
         Stage("final", 1500, 1.2e-3, "main", fall_from=0.0, shift=3.5, pure_noise=0.1, seed=2),
     )
@@ -177,7 +177,7 @@ class Trainer:
         noise = torch.from_numpy(self.rng.standard_normal(tuple(batch.target.shape), dtype=np.float32))
         levels = self._levels(self.stage.size)
         terms = losses(self.networks, self.heads, self.alignment, batch, levels, noise, self.stage.planning)
-        weight = dict.fromkeys(WEIGHTS, 1.0) if self.stage.planning else WEIGHTS
+        weight = PLAN_WEIGHTS if self.stage.planning else WEIGHTS
         sum(weight[name] * term for name, term in terms.items() if name in weight).backward()  # type: ignore[union-attr]
         self._share_gradients()
         for group in self.optimizer.param_groups:
