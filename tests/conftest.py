@@ -11,7 +11,11 @@ from pathlib import Path
 import helpers
 import pytest
 from browser import chromium, pytest_collection_modifyitems, pytest_runtest_makereport  # noqa: F401
+from hypothesis import settings
 
+# a machine that is busy with something else is no mistake in the code
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 # as Engine.load does, for tests that go around it
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 TEXT_WIDTH, WIDTH = 24, 32
