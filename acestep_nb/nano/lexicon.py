@@ -79,6 +79,11 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "bpm: n/a": ("bpm: n/a",),
     "keyscale: n/a": ("keyscale: n/a",),
 }  # fmt: skip
+# Understood, but never drawn in training: a longer word hides the phrase that it begins with.
+ALSO: dict[str, tuple[str, ...]] = {
+    "female": ("female vocalist", "female vocalists", "female vocalization", "female vocalizations"),
+    "male": ("male vocalist", "male vocalists", "male vocalization", "male vocalizations"),
+}
 REST_CONCEPTS = ("line end", "blank line", "tag", "end", "pad", "lyric", "instrumental")  # not sung in lyrics
 LANGUAGE_HEADER = "# languages\n"
 TIME_SIGNATURES = ("2", "3", "4", "6", "n/a")

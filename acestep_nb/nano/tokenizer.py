@@ -17,16 +17,28 @@ from transformers import PreTrainedTokenizerFast
 
 from acestep_nb.languages import LANGUAGES
 from acestep_nb.nano.lexicon import (
+    ALSO,
     CONCEPTS,
     LANGUAGE_HEADER,
     REST_CONCEPTS,
     TIME_SIGNATURES,
     keyscale_spellings,
 )
-from acestep_nb.nano.music import CONSONANTS, NOTES, TEMPI, VOWELS, Syllable, tempo_class
+from acestep_nb.nano.music import (
+    CHORD_INSTRUMENTS,
+    CONSONANTS,
+    LEAD_INSTRUMENTS,
+    NOTES,
+    TEMPI,
+    VOICES,
+    VOWELS,
+    Syllable,
+    tempo_class,
+)
 
 UNKNOWN, PAD, END = "<unk>", "<pad>", "<|endoftext|>"
 BPM_RANGE = range(30, 301)
+PLURAL = (*CHORD_INSTRUMENTS, *LEAD_INSTRUMENTS, *VOICES, "drums", "bass")  # may be said with an s
 LATIN_CONSONANT = {
     "l": "l", "r": "l", "w": "l", "y": "l", "m": "m", "b": "m", "v": "m", "n": "n", "t": "t", "d": "t",
     "p": "t", "k": "k", "g": "k", "c": "k", "q": "k", "h": "k", "x": "s", "s": "s", "z": "s", "j": "s",
@@ -157,7 +169,9 @@ def build() -> PreTrainedTokenizerFast:
 
 def phrases() -> dict[str, str]:
     """Every phrase that is one token, with its class name."""
-    table = {text: name for name, texts in CONCEPTS.items() for text in texts if text not in (PAD, END)}
+    table = {f"{text}s": name for name in PLURAL for text in CONCEPTS[name] if _is_word(text)}
+    table |= {text: name for name, texts in ALSO.items() for text in texts}
+    table |= {text: name for name, texts in CONCEPTS.items() for text in texts if text not in (PAD, END)}
     table |= {f"bpm: {n}": f"tempo {tempo_class(n)}" for n in BPM_RANGE}
     table |= {
         f"keyscale: {text}": key_name(tone, mode) for text, (tone, mode) in keyscale_spellings().items()

@@ -198,6 +198,19 @@ def test_parts_of_words_are_not_phrases(class_of):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("acoustic guitars", ["guitar"]),
+        ("female vocalist", ["female"]),
+        ("deep male voices and trumpets", ["male", "brass"]),
+        ("drum kits, bass lines", ["drums", "bass"]),
+    ],
+)
+def test_a_longer_word_hides_no_phrase(class_of, text, wanted):
+    assert [name for name in class_of(text) if name in lexicon.CONCEPTS] == wanted
+
+
 def test_classes_are_total(tokenizer):
     table = classes(tokenizer)
     vocabulary = tokenizer.get_vocab()
