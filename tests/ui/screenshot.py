@@ -52,7 +52,7 @@ def _show(notebook: Notebook, page: Page) -> None:
     studio.get_by_role("button", name="Play Take 2").click()
     page.wait_for_timeout(6000)
     studio.get_by_role("button", name="Generate").click()
-    studio.get_by_text(re.compile(r"rendering take 1 of 2 · step [4567]/8")).wait_for(timeout=60_000)
+    studio.get_by_text(re.compile(r"take 1 of 2 · step [4-8]/8")).wait_for(timeout=60_000)
 
 
 if __name__ == "__main__":
