@@ -16,7 +16,7 @@ from acestep_nb.nano.tokens import train_tokens
 from acestep_nb.nano.train import STAGES, averaged, run
 
 PIECES, CODEC_SEED, CORPUS_SEED = 2500, 1, 1000
-LAST_STAGE = "final"
+LAST_STAGE = "main"
 
 
 def train(runs: Path, checkpoint: Path, pieces: int, processes: int, version: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ COMPONENTS = {
 @torch.no_grad()
 def export(networks: Networks, codec: SpectralCodec, folder: Path, version: str) -> None:
     """Writes every component of nano into `folder`: weights in float16, one embedding row for each token."""
-    tokenizer = build()
+    tokenizer, networks = build(), deepcopy(networks)
     table = networks.text_encoder.embed_tokens.weight[torch.from_numpy(classes(tokenizer))]
     networks.text_encoder.embed_tokens = nn.Embedding.from_pretrained(table)
     networks.text_encoder.config.vocab_size = len(tokenizer)

@@ -84,7 +84,16 @@ ALSO: dict[str, tuple[str, ...]] = {
     "female": ("female vocalist", "female vocalists", "female vocalization", "female vocalizations"),
     "male": ("male vocalist", "male vocalists", "male vocalization", "male vocalizations"),
 }
-REST_CONCEPTS = ("line end", "blank line", "tag", "end", "pad", "lyric", "instrumental")  # not sung in lyrics
+REST_CONCEPTS = (
+    "line end",
+    "blank line",
+    "tag",
+    "end",
+    "pad",
+    "lyric",
+    "instrumental",
+    "|",
+)  # not sung in lyrics
 LANGUAGE_HEADER = "# languages\n"
 TIME_SIGNATURES = ("2", "3", "4", "6", "n/a")
 ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}

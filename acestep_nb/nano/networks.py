@@ -136,7 +136,7 @@ class Networks(nn.Module):
 
     @torch.no_grad()
     def _identity_patches(self) -> None:
-        """Hidden units start as x_t (0–127) and source (128–255) of two frames; the output reads x_t."""
+        """Hidden units start as x_t (0–127) and, nearly, as the source (128–255); the output reads x_t."""
         c = LATENT_CHANNELS
         into, out = self.transformer.proj_in_conv, self.transformer.proj_out_conv
         into.weight.mul_(0.3)

@@ -45,7 +45,8 @@ LATIN_CONSONANT = {
     "f": "s",
 }  # fmt: skip
 LATIN_VOWEL = {"a": "a", "i": "i", "y": "i", "u": "u", "e": "e", "o": "o"}
-ACCENTED = {"a": "àáâãäåā", "c": "ç", "e": "èéêëē", "i": "ìíîïī", "n": "ñ", "o": "òóôõöøō", "u": "ùúûüū"}
+# an accented e is sung at the end of a word, where a plain one is silent: the second letter saves it
+ACCENTED = {"a": "àáâãäåā", "c": "ç", "ei": "èéêëē", "i": "ìíîïī", "n": "ñ", "o": "òóôõöøō", "u": "ùúûüū"}
 VOWEL_OF_FINAL = (  # the vowel that a pinyin final is sung on; the first match counts
     (r"^(i|in|ing|ui|ei2|ü)$", "i"), (r"^(u|ü|un|ün|iu)$", "u"), (r"^(o|uo|ou|ong|iong)$", "o"),
     (r"^(e|ei|en|eng|er|ie|ian|üe|üan|ue)$", "e"), (r".*a.*", "a"),
@@ -63,6 +64,7 @@ KANA_ROWS = {  # consonant -> the kana of its row in the order a i u e o
     "m": "まみむめも ばびぶべぼ", "l": "らりるれろ",
 }  # fmt: skip
 SMALL_Y = {"ゃ": "a", "ゅ": "u", "ょ": "o"}
+SMALL_VOWELS = {"ぁ": "a", "ぃ": "i", "ぅ": "u", "ぇ": "e", "ぉ": "o"}
 LA = Syllable(CONSONANTS.index("l"), VOWELS.index("a"))
 KATAKANA_SHIFT = ord("ア") - ord("あ")
 
@@ -87,6 +89,9 @@ def _kana() -> dict[str, tuple[str, str]]:
         for row in rows.split():
             table |= {kana: (consonant, vowel) for kana, vowel in zip(row, "aiueo", strict=True)}
             table |= {row[1] + small: (consonant, vowel) for small, vowel in SMALL_Y.items()}
+            table |= {
+                kana + small: (consonant, vowel) for kana in row for small, vowel in SMALL_VOWELS.items()
+            }
     shifted = {"".join(chr(ord(c) + KATAKANA_SHIFT) for c in kana): sound for kana, sound in table.items()}
     return table | shifted
 
@@ -132,6 +137,7 @@ def build() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.WordLevel({text: i for i, text in enumerate(written)}, unk_token=UNKNOWN))
     tokenizer.normalizer = normalizers.Sequence(
         [
+            normalizers.NFKC(),
             normalizers.Lowercase(),
             *(normalizers.Replace(Regex(f"[{marks}]"), letter) for letter, marks in ACCENTED.items()),
             normalizers.Replace(Regex(r"\r\n?"), "\n"),
@@ -149,7 +155,9 @@ def build() -> PreTrainedTokenizerFast:
             pre_tokenizers.Split(Regex(r"[bcdfghjklmnpqrstvwxz](?![aeiouy])"), "removed"),
             pre_tokenizers.Split(Regex(r"(?<=[aeiouy])[aeiouy]"), "removed"),
             pre_tokenizers.Split(
-                Regex(r"[a-z]?[aeiouy]|[\p{Hiragana}\p{Katakana}][ゃゅょャュョ]?|\p{Han}|\p{Hangul}"),
+                Regex(
+                    r"[a-z]?[aeiouy]|[\p{Hiragana}\p{Katakana}][ゃゅょぁぃぅぇぉャュョァィゥェォ]?|\p{Han}|\p{Hangul}"
+                ),
                 "isolated",
             ),
         ]

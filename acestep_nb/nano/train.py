@@ -1,4 +1,4 @@
-"""Trains nano: planning (words only), then all six tasks by flow matching, then the same with a falling rate.
+"""Trains nano: first planning (words only), then all six tasks by flow matching.
 
 Processes share the work by averaging gradients (gloo). Every stage is seeded, counts steps, saves its whole
 state and goes on from it; the log of each stage is one JSON line every LOG_EVERY steps.
@@ -7,10 +7,10 @@ state and goes on from it; the log of each stage is one JSON line every LOG_EVER
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -52,8 +52,7 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage("plan", 2400, 1.8e-3, None, planning=True, fall_from=0.5),
-        Stage("main", 4000, 1.2e-3, "plan", seed=1),
-        Stage("final", 1500, 1.2e-3, "main", fall_from=0.0, shift=3.5, pure_noise=0.1, seed=2),
+        Stage("main", 4300, 1.2e-3, "plan", fall_from=0.5, shift=4.0, pure_noise=0.25, seed=1),
     )
 }
 
@@ -63,13 +62,15 @@ def run(stage: Stage, folder: Path, world: int = 2, save_minutes: float = 3.0) -
     state = folder / f"{stage.name}.pt"
     if state.exists() and torch.load(state, weights_only=True, mmap=True)["step"] >= stage.steps:
         return
-    spawn(_process, (stage, folder, world, save_minutes), nprocs=world)
+    with TemporaryDirectory() as meeting:
+        spawn(_process, (stage, folder, world, save_minutes, Path(meeting) / "rendezvous"), nprocs=world)
 
 
-def _process(rank: int, stage: Stage, folder: Path, world: int, save_minutes: float) -> None:
+def _process(
+    rank: int, stage: Stage, folder: Path, world: int, save_minutes: float, rendezvous: Path
+) -> None:
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder.resolve()}/rendezvous_{stage.name}_{os.getppid()}",
-                            rank=rank, world_size=world)  # fmt: skip
+    dist.init_process_group("gloo", init_method=rendezvous.as_uri(), rank=rank, world_size=world)
     torch.manual_seed(stage.seed)
     rng = np.random.default_rng((stage.seed, rank))
     networks = Networks()

@@ -28,7 +28,7 @@ def interrupted(monkeypatch, stage, folder, after):
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_update", update_or_stop)
         with pytest.raises(KeyboardInterrupt):
-            train._process(0, stage, folder, 1, save_minutes=0.0)
+            train._process(0, stage, folder, 1, save_minutes=0.0, rendezvous=folder / "met")
     dist.destroy_process_group()
 
 
@@ -51,7 +51,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     """Two steps, a stop, and the rest in another process: weights, averages, optimizer and draws are equal."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir(), parts.mkdir()
-    train._process(0, TINY, whole, 1, save_minutes=60.0)
+    train._process(0, TINY, whole, 1, save_minutes=60.0, rendezvous=whole / "met")
     interrupted(monkeypatch, TINY, parts, after=2)
     assert state(TINY, parts)["step"] == 2
     assert not same(state(TINY, parts)["weights"], state(TINY, whole)["weights"])
@@ -71,8 +71,8 @@ def test_a_stage_starts_from_the_averages_of_the_one_before(corpus_folder, tmp_p
     shutil.copytree(corpus_folder, tmp_path / "corpus")
     first = replace(TINY, steps=2)
     second = replace(TINY, name="second", steps=1, after="tiny", planning=False, rate=1e-9)
-    train._process(0, first, tmp_path, 1, 60.0)
-    train._process(0, second, tmp_path, 1, 60.0)
+    train._process(0, first, tmp_path, 1, 60.0, tmp_path / "met_first")
+    train._process(0, second, tmp_path, 1, 60.0, tmp_path / "met_second")
     before, after = state(first, tmp_path), state(second, tmp_path)
     assert not same(before["average"], before["weights"])
     for old, new in zip(before["average"], after["average"], strict=True):
@@ -82,7 +82,7 @@ def test_a_stage_starts_from_the_averages_of_the_one_before(corpus_folder, tmp_p
 
 def test_the_log_has_a_line_every_so_often(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "LOG_EVERY", 1)
-    train._process(0, replace(TINY, steps=2), tmp_path, 1, 60.0)
+    train._process(0, replace(TINY, steps=2), tmp_path, 1, 60.0, tmp_path / "met")
     lines = [json.loads(line) for line in (tmp_path / "tiny.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]
     assert all(line["metas"] > 0 and line["clips_per_second"] > 0 for line in lines)
