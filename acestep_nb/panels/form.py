@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -21,9 +22,9 @@ BATCHES = (1, 2, 4, 8)
 class Fields(Generic[T]):
     """The knobs of one dataclass; ``value`` is an instance of it, as the knobs stand."""
 
-    def __init__(self, owner: type[T], changed: Callable[[], None]) -> None:
+    def __init__(self, owner: type[T], changed: Callable[[], None], lock: threading.RLock) -> None:
         self.owner = owner
-        self.views = {name: _view(owner, name, changed) for name in knobs(owner)}
+        self.views = {name: _kind(owner, name)(owner, name, changed, lock) for name in knobs(owner)}
 
     def __getitem__(self, name: str) -> ipywidgets.Box:
         return self.views[name].box
@@ -55,17 +56,17 @@ class Fields(Generic[T]):
                     continue
 
 
-def _view(owner: type, name: str, changed: Callable[[], None]) -> KnobView:
+def _kind(owner: type, name: str) -> type[KnobView]:
     rule = knob(owner, name)
-    kind = ChoiceKnob if rule.choices else TextKnob if rule.max_length else NumberKnob
-    return kind(owner, name, changed)
+    return ChoiceKnob if rule.choices else TextKnob if rule.max_length else NumberKnob
 
 
 class SeedsForm:
     """The noise seeds, one per take: free ones are drawn anew for each batch, locked ones stay."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], lock: threading.RLock) -> None:
         self._changed = changed
+        self._lock = lock
         self._filling = False
         self.field = ipywidgets.Text(
             description="Noise seeds", placeholder=SEEDS.help, value=_text(fresh_seeds(BATCHES[1]))
@@ -96,14 +97,16 @@ class SeedsForm:
 
     @seeds.setter
     def seeds(self, seeds: Iterable[int]) -> None:
-        self._fill(_text(seeds))
-        self._typed(None)
+        with self._lock:
+            self._fill(_text(seeds))
+            self._typed(None)
 
     def next(self) -> tuple[int, ...]:
         """The seeds of the next batch: drawn anew and shown, unless they are locked."""
-        if not self.lock.value:
-            self._draw()
-        return self.seeds
+        with self._lock:
+            if not self.lock.value:
+                self._draw()
+            return self.seeds
 
     def show(self, error: AceStepError | None) -> None:
         """Put an error under the field, or take it away."""
@@ -121,20 +124,22 @@ class SeedsForm:
         self.lock.value = bool(values.get("locked", False))
 
     def _draw(self) -> None:
-        try:
-            count = self.batch.value or len(self.seeds)
-        except AceStepError:
-            count = 1
-        self._fill(_text(fresh_seeds(count)))
-        self._changed()
+        with self._lock:
+            try:
+                count = self.batch.value or len(self.seeds)
+            except AceStepError:
+                count = 1
+            self._fill(_text(fresh_seeds(count)))
+            self._changed()
 
     def _fill(self, text: str) -> None:
-        self._filling = True
-        try:
-            self.field.value = text
-        finally:
-            self._filling = False
-        self._check()
+        with self._lock:
+            self._filling = True
+            try:
+                self.field.value = text
+            finally:
+                self._filling = False
+            self._check()
 
     def _check(self) -> None:
         try:
@@ -148,25 +153,27 @@ class SeedsForm:
         self._filling = False
 
     def _typed(self, _change: object) -> None:
-        if not self._filling:
-            self.lock.value = True  # whoever types a seed wants that one
-            self._check()
-            self._changed()
+        with self._lock:
+            if not self._filling:
+                self.lock.value = True  # whoever types a seed wants that one
+                self._check()
+                self._changed()
 
     def _locked(self, change: Any) -> None:
         self.lock.description = "locked" if change["new"] else "free"
         self._changed()
 
     def _sized(self, change: Any) -> None:
-        if self._filling or change["new"] is None:
-            return
-        try:
-            seeds = self.seeds
-        except AceStepError:
-            seeds = ()
-        missing = max(change["new"] - len(seeds), 0)
-        self._fill(_text([*seeds[: change["new"]], *fresh_seeds(missing)]))
-        self._changed()
+        with self._lock:
+            if self._filling or change["new"] is None:
+                return
+            try:
+                seeds = self.seeds
+            except AceStepError:
+                seeds = ()
+            missing = max(change["new"] - len(seeds), 0)
+            self._fill(_text([*seeds[: change["new"]], *fresh_seeds(missing)]))
+            self._changed()
 
 
 def _text(seeds: Iterable[int]) -> str:

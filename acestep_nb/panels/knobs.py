@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -20,10 +21,11 @@ class KnobView:
 
     box: ipywidgets.Box
 
-    def __init__(self, owner: type, name: str, changed: Callable[[], None]) -> None:
+    def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
         self.owner, self.name, self.knob = owner, name, knob(owner, name)
         self.error = Text("", "ace-error")
         self._changed = changed
+        self._lock = lock
         self._filling = False
 
     @property
@@ -50,6 +52,15 @@ class KnobView:
         self.error.say("" if error is None else str(error))
         (self.box.remove_class if error is None else self.box.add_class)("ace-wrong")
 
+    def _on_change(self, control: ipywidgets.Widget, react: Callable[[Any], None]) -> None:
+        """React to a control, one change at a time: notebooks may call from several threads at once."""
+
+        def locked(change: Any) -> None:
+            with self._lock:
+                react(change)
+
+        control.observe(locked, "value")
+
     def _edited(self) -> None:
         self.problem()
         self._changed()
@@ -58,12 +69,12 @@ class KnobView:
 class TextKnob(KnobView):
     """A text area, its label above."""
 
-    def __init__(self, owner: type, name: str, changed: Callable[[], None]) -> None:
-        super().__init__(owner, name, changed)
+    def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
+        super().__init__(owner, name, changed, lock)
         self.area = ipywidgets.Textarea(description=self.knob.label, placeholder=self.knob.help)
         self.count = Text("", "ace-quiet-text", "ace-count")
         self.box = box([self.area, self.count, self.error], "ace-text-knob", f"ace-knob-{name}")
-        self.area.observe(self._typed, "value")
+        self._on_change(self.area, self._typed)
 
     @property
     def value(self) -> str:
@@ -83,15 +94,20 @@ class AutoKnob(KnobView):
     """A knob with a header (label, value) and, where the field may stay open, an Auto switch."""
 
     def __init__(
-        self, owner: type, name: str, changed: Callable[[], None], controls: list[ipywidgets.Widget]
+        self,
+        owner: type,
+        name: str,
+        changed: Callable[[], None],
+        lock: threading.RLock,
+        controls: list[ipywidgets.Widget],
     ) -> None:
-        super().__init__(owner, name, changed)
+        super().__init__(owner, name, changed, lock)
         self.label = Text(self.knob.label, "ace-label", hint=self.knob.help)
         self.told = Text("auto", "ace-told")
         hint = f"{self.knob.label}: let the model decide"
         self.auto = toggle("Auto", "ace-small", hint=hint, on=self.knob.optional)
         self.auto.layout.display = None if self.knob.optional else "none"
-        self.auto.observe(self._switched, "value")
+        self._on_change(self.auto, self._switched)
         header = box([self.label, *controls[:-1], self.told], "ace-head")
         self.box = box([header, controls[-1], self.auto, self.error], "ace-knob", f"ace-knob-{name}")
         self._mark()
@@ -103,15 +119,16 @@ class AutoKnob(KnobView):
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._filling = True
-        try:
-            if value is not None:
-                self.control = value
-            self.auto.value = value is None and self.knob.optional
-        finally:
-            self._filling = False
-        self._mark()
-        self._edited()
+        with self._lock:
+            self._filling = True
+            try:
+                if value is not None:
+                    self.control = value
+                self.auto.value = value is None and self.knob.optional
+            finally:
+                self._filling = False
+            self._mark()
+            self._edited()
 
     @property
     def control(self) -> Any:
@@ -141,7 +158,7 @@ class AutoKnob(KnobView):
 class NumberKnob(AutoKnob):
     """A slider with a field beside its label; the field takes any number, so that a wrong one can be explained."""
 
-    def __init__(self, owner: type, name: str, changed: Callable[[], None]) -> None:
+    def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
         rule = knob(owner, name)
         whole = rule.step == 1
         field, slider = (
@@ -154,9 +171,9 @@ class NumberKnob(AutoKnob):
         start = START.get(name, low)
         self.field = field(value=start, description=rule.label)
         self.slider = slider(value=start, min=low, max=high, step=step, description=rule.label, readout=False)
-        super().__init__(owner, name, changed, [self.field, self.slider])
-        self.field.observe(self._typed, "value")
-        self.slider.observe(self._dragged, "value")
+        super().__init__(owner, name, changed, lock, [self.field, self.slider])
+        self._on_change(self.field, self._typed)
+        self._on_change(self.slider, self._dragged)
 
     @property
     def control(self) -> float | int:
@@ -180,11 +197,11 @@ class NumberKnob(AutoKnob):
 class ChoiceKnob(AutoKnob):
     """A list to choose from."""
 
-    def __init__(self, owner: type, name: str, changed: Callable[[], None]) -> None:
+    def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
         rule = knob(owner, name)
         self.list = ipywidgets.Dropdown(options=rule.options, value=START[name], description=rule.label)
-        super().__init__(owner, name, changed, [self.list])
-        self.list.observe(self._chosen, "value")
+        super().__init__(owner, name, changed, lock, [self.list])
+        self._on_change(self.list, self._chosen)
 
     @property
     def control(self) -> str:

@@ -230,11 +230,11 @@ class Session:
     def _end(self, job: Job) -> None:
         with self.lock:
             self.job, self.coming, self.left, self.words = None, [], None, ""
-        if job.state == "failed" and job.error is not None:
-            self._trouble(job.error)
-        elif job.state == "cancelled":
-            self.note("stopped; takes that were ready are kept")
-        self.tell()
+            if job.state == "failed" and job.error is not None:
+                self._trouble(job.error)
+            elif job.state == "cancelled":
+                self.note("stopped; takes that were ready are kept")
+            self.tell()
 
     def _trouble(self, error: BaseException) -> None:
         with self.lock:

@@ -48,7 +48,7 @@ class Studio(ipywidgets.VBox):
         self._timer: threading.Timer | None = None
         self._given = None if song is None else song.to_dict()
         self._ready = False
-        self._view = view = View(self._edited, self._act)
+        self._view = view = View(self._edited, self._act, self._session.lock)
         super().__init__(view.boxes)
         self.add_class("ace")
         self.add_class("ace-studio")

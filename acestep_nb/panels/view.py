@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ class View:
     """Every widget of a studio; ``boxes`` are its rows from top to bottom."""
 
     def __init__(
-        self, edited: Callable[[], None], on_act: Callable[[str, Take, Mapping[str, Any]], None]
+        self,
+        edited: Callable[[], None],
+        on_act: Callable[[str, Take, Mapping[str, Any]], None],
+        lock: threading.RLock,
     ) -> None:
-        self.song = Fields(Song, edited)
-        self.options = Fields(RenderOptions, edited)
-        self.seeds = SeedsForm(edited)
+        self.song = Fields(Song, edited, lock)
+        self.options = Fields(RenderOptions, edited, lock)
+        self.seeds = SeedsForm(edited, lock)
         self.grid = TakeGrid(on_act)
         self.boxes = [
             _style(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from hypothesis import given, settings
 from strategies import options, songs
@@ -12,7 +15,7 @@ from acestep_nb.panels.form import Fields, SeedsForm
 
 
 def form(owner: type = Song) -> Fields:
-    return Fields(owner, lambda: None)
+    return Fields(owner, lambda: None, threading.RLock())
 
 
 @given(song=songs)
@@ -112,7 +115,7 @@ def test_a_value_that_no_control_can_hold_leaves_the_knob_alone():
 
 class TestSeeds:
     def make(self) -> SeedsForm:
-        return SeedsForm(lambda: None)
+        return SeedsForm(lambda: None, threading.RLock())
 
     def test_free_seeds_are_drawn_anew(self):
         seeds = self.make()
@@ -153,3 +156,21 @@ class TestSeeds:
         seeds = self.make()
         seeds.seeds = range(9)
         assert seeds.error.value
+
+    def test_presses_from_two_threads_do_not_look_like_typing(self, monkeypatch):
+        seeds = self.make()
+        tell = seeds.field.notify_change
+
+        def slowly(change):
+            time.sleep(0.005)
+            tell(change)
+
+        monkeypatch.setattr(seeds.field, "notify_change", slowly)
+        others = [threading.Thread(target=seeds.new.click) for _ in range(4)]
+        for thread in others:
+            thread.start()
+        for _ in range(4):
+            seeds.next()
+        for thread in others:
+            thread.join()
+        assert not seeds.lock.value

@@ -34,9 +34,12 @@ def fresh_kernel():
 def finish(studio: Studio) -> None:
     """Wait until nothing is under way."""
     deadline = time.monotonic() + 60
-    while studio._session.running:
-        assert time.monotonic() < deadline
+    while time.monotonic() < deadline:
+        with studio._session.lock:
+            if not studio._session.running:
+                return
         time.sleep(0.02)
+    raise TimeoutError("the batch does not end")
 
 
 def press(button: ipywidgets.Button, studio: Studio) -> None:

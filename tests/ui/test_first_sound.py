@@ -147,6 +147,7 @@ def test_a_batch_can_be_stopped(notebook: Notebook):
     panel.stop.click()
     panel.root.locator(".ace-log").get_by_text("stopped").wait_for(timeout=30_000)
     assert panel.idle() and 3 <= len(panel.titles()) < 10
+    assert panel.root.locator(".ace-lock").inner_text() == "free", "nobody typed a seed"
 
 
 def test_a_removed_take_lets_its_sound_go_and_can_come_back(notebook: Notebook):
