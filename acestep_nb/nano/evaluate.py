@@ -17,7 +17,7 @@ from acestep_nb.audio import Audio
 from acestep_nb.checkpoints import find
 from acestep_nb.engine import Engine
 from acestep_nb.nano.codec import SpectralCodec
-from acestep_nb.nano.judges import Hearing, Judges, through_codec, verdict
+from acestep_nb.nano.judges import Hearing, Judges, verdict
 from acestep_nb.nano.music import TEMPI, Piece
 from acestep_nb.nano.phrasing import Prompt, Writer
 from acestep_nb.nano.render import render
@@ -26,7 +26,7 @@ from acestep_nb.renderer.prompts import lyric_prompt
 from acestep_nb.song import Song
 
 HELD_OUT_SEED, JUDGE_SEED, NOISE_SEED = 20_240_001, 77, 1000
-JUDGE_PIECES, CEILING_SHARE, JUDGE_SECONDS = 1200, 10, 10.0  # one piece in ten more measures the judges
+JUDGE_PIECES, CEILING_SHARE, JUDGE_SECONDS = 1000, 10, 10.0  # one piece in ten more measures the judges
 DURATIONS = (10.0, 12.5, 15.0, 20.0)
 UNSEEN_FILLERS = (
     "midnight", "neon", "highway", "tape hiss", "orchestral", "shimmering", "punchy", "in the rain",
@@ -62,21 +62,31 @@ def _song(prompt: Prompt, seconds: float, rng: np.random.Generator) -> Song:
 def train_judges(
     codec: SpectralCodec, pieces: int = JUDGE_PIECES, seed: int = JUDGE_SEED
 ) -> tuple[Judges, dict[str, float]]:
-    """Judges fitted on `pieces` fresh corpus pieces, every fourth through the codec; their accuracy on others."""
+    """Judges fitted on `pieces` fresh corpus pieces, every other one decoded as a take is; their accuracy on others.
+
+    The accuracy is measured on decoded pieces alone, because takes are decoded.
+    """
     writer, rng = Writer(build()), np.random.default_rng(seed)
-    heard = [
-        _corpus_hearing(codec, writer.piece(rng, JUDGE_SECONDS)[0], i % 4 == 0)
-        for i in range(pieces + pieces // CEILING_SHARE)
-    ]
-    judges = Judges(heard[:pieces])
-    return judges, summary([verdict(judges, h) for h in heard[pieces:]])
+
+    def hearings(count: int, decoded: int) -> list[Hearing]:
+        return [
+            _corpus_hearing(codec, writer.piece(rng, JUDGE_SECONDS)[0], i % decoded == 0)
+            for i in range(count)
+        ]
+
+    judges = Judges(hearings(pieces, 2))
+    return judges, summary([verdict(judges, h) for h in hearings(pieces // CEILING_SHARE, 1)])
 
 
 @torch.no_grad()
-def _corpus_hearing(codec: SpectralCodec, piece: Piece, coded: bool) -> Hearing:
+def _corpus_hearing(codec: SpectralCodec, piece: Piece, decoded: bool) -> Hearing:
+    """What the judges get of a corpus piece, as rendered or as the codec gives it back."""
     stems = list(render(piece).values())
     bands = codec.log_bands(torch.from_numpy(sum(stems[1:], stems[0]))[None])
-    return Hearing(piece, (through_codec(codec, bands) if coded else bands)[0].numpy())
+    if decoded:
+        stereo = codec.decode(codec.project(bands).transpose(1, 2)).sample
+        bands = codec.log_bands(codec.halve(stereo.mean(1)))
+    return Hearing(piece, bands[0].numpy())
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from acestep_nb.nano.codec import FRAMES_PER_LATENT, NOISE_FLOOR, SpectralCodec, band_frequencies
+from acestep_nb.nano.codec import NOISE_FLOOR, band_frequencies
 from acestep_nb.nano.music import (
     CHORD_INSTRUMENTS,
     GENRES,
@@ -209,9 +209,3 @@ def verdict(judges: Judges, heard: Hearing, asked: Piece | None = None) -> dict[
         said = judges.vowels(vowel_features(heard.bands)[vowels >= 0])
         out["vowels"] = float((said == vowels[vowels >= 0]).mean())
     return out
-
-
-def through_codec(codec: SpectralCodec, bands: torch.Tensor) -> torch.Tensor:
-    """Log bands `[take, frame, 276]` as the codec would give them back."""
-    whole = bands[:, : bands.shape[1] // FRAMES_PER_LATENT * FRAMES_PER_LATENT]
-    return codec.unproject(codec.project(whole))

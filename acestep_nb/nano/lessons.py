@@ -23,12 +23,12 @@ from acestep_nb.renderer import prompts
 FRAMES = 250  # window of one item with sound: 10 s
 PLAN_FRAMES = 128  # window of one item without: all that is learned there holds for each moment alone
 TASK_SHARE = {
-    "text2music": 0.62,
-    "cover": 0.07,
-    "repaint": 0.08,
-    "extract": 0.11,
-    "lego": 0.06,
-    "complete": 0.06,
+    "text2music": 0.76,
+    "cover": 0.05,
+    "repaint": 0.05,
+    "extract": 0.06,
+    "lego": 0.04,
+    "complete": 0.04,
 }
 METAS_DROPPED = {"extract": 0.4, "complete": 0.4, "cover": 0.4}
 NULL_SHARE = 0.06

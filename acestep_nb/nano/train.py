@@ -52,7 +52,7 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage("plan", 2400, 1.8e-3, None, planning=True, fall_from=0.5),
-        Stage("main", 4300, 1.2e-3, "plan", fall_from=0.5, shift=4.0, pure_noise=0.25, seed=1),
+        Stage("main", 5500, 1.2e-3, "plan", fall_from=0.45, shift=4.0, pure_noise=0.15, seed=1),
     )
 }
 
