@@ -221,10 +221,15 @@ class Trainer:
         path.with_suffix(".tmp").replace(path)
 
 
-def averaged(folder: Path, stage: str) -> Networks:
-    """Networks with the averaged weights of `stage` and the tokenizer pair."""
-    networks = Networks()
-    trainer = Trainer(STAGES[stage], networks, MatmulAttention(), None, np.random.default_rng(0), 1)  # type: ignore[arg-type]
+def trainer_of(stage: Stage, networks: Networks) -> Trainer:
+    """A trainer that holds weights and heads but has no lessons to give."""
+    return Trainer(stage, networks, MatmulAttention(), None, np.random.default_rng(0), 1)  # type: ignore[arg-type]
+
+
+def averaged(folder: Path, stage: str) -> Trainer:
+    """The averaged networks and heads of `stage`, with the tokenizer pair."""
+    trainer = trainer_of(STAGES[stage], Networks())
     trainer.start_from(torch.load(folder / f"{stage}.pt", weights_only=True))
-    load_tokens(networks, folder)
-    return networks.eval()
+    load_tokens(trainer.networks, folder)
+    trainer.networks.eval()
+    return trainer
