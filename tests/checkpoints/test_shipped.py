@@ -1,5 +1,7 @@
 """The checkpoint that travels with the program, as it lies in the repository."""
 
+import json
+
 import numpy as np
 
 from acestep_nb.checkpoints import find, verify
@@ -23,3 +25,9 @@ def test_nano_makes_the_same_sound_twice():
     assert not np.array_equal(pair[0].audio.samples, pair[1].audio.samples)
     assert pair[0].audio.samples.shape == (2, 480_000) and 0.01 < pair[0].audio.peak <= 1
     assert engine.name == "nano" and engine._models.audio_tokenizer is not None
+
+
+def test_the_evaluation_beside_the_weights_is_of_these_weights():
+    recorded = json.loads((find("nano") / "training" / "evaluation.json").read_text(encoding="utf-8"))
+    assert recorded["checkpoint_hash"] == verify(find("nano"))
+    assert recorded["songs"] >= 40
