@@ -29,6 +29,7 @@ LINEAR_BINS = 121
 BINS = WINDOW // 2 + 1
 NOISE_FLOOR = 0.12
 MOMENTUM = 0.6
+HEADROOM = 0.1  # of the loudest a band was in the corpus, in nepers
 PHASE_SEED = 0
 
 
@@ -90,6 +91,7 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         self.register_buffer("mean", torch.zeros(stacked))
         self.register_buffer("analysis", torch.zeros(stacked, latent_channels))
         self.register_buffer("synthesis", torch.zeros(latent_channels, stacked))
+        self.register_buffer("ceiling", torch.zeros(BANDS))
         edges = band_edges()
         pool = torch.zeros(BINS, BANDS)
         for band, (first, end) in enumerate(pairwise(edges)):
@@ -154,6 +156,7 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         self.mean.copy_(mean)
         self.analysis.copy_(basis * gain)
         self.synthesis.copy_((basis / gain).T)
+        self.ceiling.copy_(stacked.reshape(-1, BANDS).amax(0) + HEADROOM)
         return float(top.sum() / values.sum())
 
     def _waveform(self, spectrum: Tensor) -> Tensor:
@@ -170,7 +173,8 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         return (total / weight.clamp(min=1e-3)).reshape(-1)[pad : pad + frames * HOP]
 
     def _magnitude(self, bands: Tensor) -> Tensor:
-        return (torch.exp((bands @ self.spread).clamp(max=8)) - NOISE_FLOOR).clamp(min=0)
+        """Magnitude of each bin; no band gets louder than it was in the corpus, so that a stray latent is no burst."""
+        return (torch.exp(bands.minimum(self.ceiling) @ self.spread) - NOISE_FLOOR).clamp(min=0)
 
     def _griffin_lim(self, magnitude: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed(PHASE_SEED)

@@ -121,4 +121,13 @@ def test_a_saved_codec_is_the_same(codec, mixes, tmp_path):
     z = codec.encode(x).latent_dist.mode()
     assert torch.equal(loaded.encode(x).latent_dist.mode(), z)
     assert torch.equal(loaded.decode(z[..., :10]).sample, codec.decode(z[..., :10]).sample)
-    assert set(loaded.state_dict()) == {"mean", "analysis", "synthesis"}
+    assert set(loaded.state_dict()) == {"mean", "analysis", "synthesis", "ceiling"}
+
+
+def test_a_stray_latent_is_no_burst(codec):
+    quiet = codec.project(codec.log_bands(torch.zeros(1, 24_000))).transpose(1, 2)
+    stray = quiet.clone()
+    stray[:, :, 12] += 60 * codec.synthesis.mean(1)
+    loud = codec.unproject(stray.transpose(1, 2)).amax((0, 1))
+    assert (loud > codec.ceiling).any()  # it asks for more than the corpus ever had
+    assert codec._magnitude(codec.unproject(stray.transpose(1, 2))[0]).max() <= torch.exp(codec.ceiling.max())
