@@ -1,8 +1,9 @@
 """Training-only heads and losses: what the network must know inside before it can render it.
 
 Everything about a lesson follows from its description, so every layer can be told what to compute: tempo
-and key after layer 2, the phase of beat and bar after 3, the chord root after 4, vowels and the rhythm roll
-after 5, and the place in the lyrics on two cross-attention heads. The heads are thrown away at export.
+and key at every token after layer 1, the phase of beat and bar after 3, the chord root after 4, vowels and
+the rhythm roll after 5, and the place in the lyrics on two cross-attention heads. The engine never sees the
+heads; they are kept beside the weights so that training can be taken up again.
 """
 
 from __future__ import annotations
