@@ -1,0 +1,52 @@
+"""What the renderer is asked for: conditions, seeds and, when a source is reworked, the source itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from acestep_nb.renderer.conditions import Condition
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The part of a source that stays as it is: what lies outside the region of a repaint.
+
+    `latents` are those of the whole source, `[take, frame, 64]`, nothing silenced; `mask` is bool
+    `[take, frame]`, True where they stay. For the first `injection_ratio` (0–1) of the steps they are put back,
+    noised to the level of the step; at the end they are blended in over `crossfade_frames` frames outside each
+    edge of the region (0: no blend).
+    """
+
+    latents: Tensor
+    mask: Tensor
+    injection_ratio: float = 0.5
+    crossfade_frames: int = 12
+
+
+@dataclass(frozen=True)
+class Request:
+    """One batch for the renderer; everything has one entry per take, in the order of the seeds.
+
+    `primary` holds for the first `int(steps * audio_cover_strength)` steps, `secondary` (the text2music
+    instruction over silence) for the rest; it is needed only with a strength below 1. `retake_seeds` are
+    needed with `retake_variance` above 0, `sde_seeds` with the sde method, `source` (latents
+    `[take, frame, 64]`, of the length of the context) with `cover_noise_strength` above 0.
+    """
+
+    primary: Condition
+    seeds: tuple[int, ...]
+    secondary: Condition | None = None
+    retake_seeds: tuple[int, ...] | None = None
+    sde_seeds: tuple[int, ...] | None = None
+    source: Tensor | None = None
+    kept: Kept | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What came out: latents float32 `[take, frame, 64]`, and what a person should know about them."""
+
+    latents: Tensor
+    notes: tuple[str, ...] = ()
