@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,28 @@ from acestep_nb.renderer import prompts
 from acestep_nb.song import DEFAULT_DURATION, Song
 
 TIMBRE_FRAMES = 30 * LATENT_RATE  # the timbre encoder was trained on 30 s, always
+
+
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """What one take is asked for, all but its noise; latents are float32 `[frame, 64]` at 25 frames/s.
+
+    `source` is what is reworked, `region` its first frame to be made new and the one behind the last (None:
+    all). `codes` decide the outline instead of a source. `reference` (30 s) gives the timbre. `quantize=False`
+    shows a cover its source as it is instead of through codes. `seconds` is the length that the model is told
+    and, where neither source nor codes decide it, the length that is rendered; None: that of the song, of the
+    codes or of the source, else the default.
+    """
+
+    song: Song
+    task: str = "text2music"
+    source: np.ndarray | None = None
+    region: tuple[int, int] | None = None
+    codes: tuple[int, ...] = ()
+    reference: np.ndarray | None = None
+    tracks: tuple[str, ...] = ()
+    quantize: bool = True
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
