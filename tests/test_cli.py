@@ -12,9 +12,6 @@ import acestep_nb
 from acestep_nb import Audio, History, RenderOptions, Song, cli
 from acestep_nb.knobs import knobs
 
-NANO = Path(__file__).parents[1] / "checkpoints" / "nano" / "model_index.json"
-needs_nano = pytest.mark.skipif(not NANO.is_file(), reason="this checkout has no checkpoints/nano")
-
 
 def run(capsys, *words: object) -> tuple[int, str, str]:
     code = cli.main([str(word) for word in words])
@@ -237,7 +234,6 @@ def test_ctrl_c_stops_in_words_and_keeps_what_was_ready(tmp_path, tiny_checkpoin
     assert 1 <= len(told["takes"]) == len(History(tmp_path)) < 8
 
 
-@needs_nano
 def test_nano_makes_sound_and_the_same_sound_again(tmp_path):
     words = ["--caption", "piano ballad", "--lyrics", "[Verse]\nla la la", "--duration", 10, "--json"]
     first = start("generate", *words, "--seeds", "7,8", "--project", tmp_path / "first")

@@ -25,7 +25,7 @@ from acestep_nb.nano.tokenizer import build, lyric_slots
 from acestep_nb.renderer.prompts import lyric_prompt
 from acestep_nb.song import Song
 
-HELD_OUT_SEED, JUDGE_SEED, NOISE_SEED = 20_240_001, 77, 1000
+HELD_OUT_SEED, JUDGE_SEED, STRANGER_SEED, NOISE_SEED = 20_240_001, 77, 5, 1000
 JUDGE_PIECES, CEILING_SHARE, JUDGE_SECONDS = 1000, 10, 10.0  # one piece in ten more measures the judges
 DURATIONS = (10.0, 12.5, 15.0, 20.0)
 UNSEEN_FILLERS = (
@@ -102,28 +102,38 @@ def summary(verdicts: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(float(np.mean([v[name] for v in verdicts if name in v])), 3) for name in names}
 
 
+def strangers(count: int, seed: int = STRANGER_SEED) -> list[int]:
+    """For each of `count` songs the number of another one; every song is another's stranger once."""
+    rng = np.random.default_rng(seed)
+    while True:
+        order = rng.permutation(count)
+        if (order != np.arange(count)).all():
+            return [int(i) for i in order]
+
+
 def evaluate(
     name: str = "nano",
     count: int = 40,
     judge_pieces: int = JUDGE_PIECES,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Figures of text2music on `count` held-out songs: measured, shuffled, ceiling, peak of the takes.
+    """Figures of text2music on `count` held-out songs (at least 2): measured, shuffled, ceiling, peak of the takes.
 
-    `shuffled` judges each take against the song after the next, which sings if this one does.
+    `shuffled` judges each take against another song, drawn by `strangers`.
     """
-    asked = held_out(count + 2)
+    asked = held_out(count)
+    others = strangers(count)
     codec = SpectralCodec.from_pretrained(find(name) / "vae")
     engine = Engine.load(name)
     on_progress(f"training the judges on {judge_pieces} pieces")
     judges, ceiling = train_judges(codec, judge_pieces)
     measured, shuffled, peak = [], [], 0.0
-    for i, (song, piece) in enumerate(asked[:count]):
+    for i, (song, piece) in enumerate(asked):
         on_progress(f"song {i + 1} of {count}")
         audio = engine.generate(song, seeds=[NOISE_SEED + i])[0].audio
         heard = hear(codec, audio, piece)
         measured.append(verdict(judges, heard))
-        shuffled.append(verdict(judges, heard, asked[i + 2][1]))
+        shuffled.append(verdict(judges, heard, asked[others[i]][1]))
         peak = max(peak, audio.peak)
     return {
         "checkpoint": engine.name,
