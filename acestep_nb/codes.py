@@ -1,6 +1,17 @@
-"""Rates of sound, latents and codes, each derived from the others."""
+"""Rates of sound, latents and codes, each derived from the others; and codes as values.
+
+Codes are a tuple of whole numbers, five per second: tuples are sliced with ``codes[a:b]`` and joined with
+``+`` already; here are the ways that know about seconds and about what a code means.
+"""
 
 from __future__ import annotations
+
+import math
+import numbers
+import re
+from collections.abc import Iterable, Sequence
+
+from acestep_nb.errors import InputError
 
 SAMPLE_RATE = 48_000
 """Audio samples per second."""
@@ -14,8 +25,13 @@ SAMPLES_PER_LATENT = SAMPLE_RATE // LATENT_RATE
 LATENTS_PER_CODE = LATENT_RATE // CODE_RATE
 MIN_LATENT_FRAMES = 128
 """The renderer never sees fewer frames (5.12 s); shorter requests are padded, then cut."""
+CODE_LEVELS = (8, 8, 8, 5, 5, 5)
+"""Steps of each digit of a code, the quickest-turning first; a checkpoint may have others."""
+CODEBOOK = math.prod(CODE_LEVELS)
+"""How many codes there are: 0–63999 are valid."""
 
 _SHORTEST = 0.1
+_WRITTEN = re.compile(r"<\|audio_code_(\d+)\|>")
 
 
 def latent_frames(seconds: float) -> int:
@@ -26,3 +42,90 @@ def latent_frames(seconds: float) -> int:
     """
     samples = int(max(_SHORTEST, round(seconds, 1)) * SAMPLE_RATE)
     return samples // SAMPLES_PER_LATENT
+
+
+def code_count(seconds: float) -> int:
+    """Number of whole codes in a duration."""
+    return int(seconds * CODE_RATE)
+
+
+def checked_codes(codes: Iterable[object], size: int = CODEBOOK) -> tuple[int, ...]:
+    """The codes as plain ints, or ``InputError`` naming the first that is not one of 0 to ``size`` - 1."""
+    if isinstance(codes, str) or not isinstance(codes, Iterable):
+        raise _refused(codes, size)
+    given = tuple(codes)
+    for code in given:
+        whole = isinstance(code, numbers.Integral) and not isinstance(code, bool)
+        if not whole or not 0 <= int(code) < size:  # type: ignore[call-overload]
+            raise _refused(code, size)
+    return tuple(int(code) for code in given)  # type: ignore[call-overload]
+
+
+def parse_codes(text: str, size: int = CODEBOOK) -> tuple[int, ...]:
+    """The codes of a text made of nothing but ``<|audio_code_N|>``, spaces and commas, else ``InputError``."""
+    if rest := re.sub(r"[\s,]+", " ", _WRITTEN.sub(" ", text)).strip():
+        raise _refused(rest, size)
+    return checked_codes(map(int, _WRITTEN.findall(text)), size)
+
+
+def codes_in(text: str, size: int = CODEBOOK) -> tuple[int, ...]:
+    """The codes anywhere in a text, the rest ignored; one too large counts as the last of the codebook."""
+    return tuple(min(int(digits), size - 1) for digits in _WRITTEN.findall(text))
+
+
+def format_codes(codes: Iterable[int]) -> str:
+    """The codes as the planner reads them: ``<|audio_code_7|><|audio_code_42|>``."""
+    return "".join(f"<|audio_code_{code}|>" for code in codes)
+
+
+def slice_codes(codes: Sequence[int], start: float, end: float) -> tuple[int, ...]:
+    """The codes from ``start`` to ``end`` seconds; ``InputError`` when no code lies between."""
+    cut = tuple(codes[max(0, code_count(start)) : max(0, code_count(end))])
+    if not cut:
+        raise InputError(
+            field="region",
+            value=f"{start:g}–{end:g} s",
+            allowed=f"a start before its end, within 0–{len(codes) / CODE_RATE:g} s",
+        )
+    return cut
+
+
+def repeat_codes(codes: Sequence[int], seconds: float) -> tuple[int, ...]:
+    """The codes over and over, up to so many seconds."""
+    if not codes:
+        raise InputError(field="codes", value="none", allowed="at least one code")
+    wanted = code_count(seconds)
+    return (tuple(codes) * -(-wanted // len(codes)))[:wanted]
+
+
+def mix_codes(
+    first: Sequence[int], second: Sequence[int], share: float = 0.5, levels: Sequence[int] = CODE_LEVELS
+) -> tuple[int, ...]:
+    """The codes between two songs: each digit of a code is ``share`` of the way from first to second.
+
+    A code is a point on a grid of ``levels`` (finite scalar quantisation); the mix is the grid point
+    nearest to the one on the straight line between the two. It is as long as the shorter of them.
+    """
+    if not 0 <= share <= 1:
+        raise InputError(field="share", value=share, allowed="0–1")
+    size = math.prod(levels)
+    pairs = zip(checked_codes(first, size), checked_codes(second, size), strict=False)
+    return tuple(_between(a, b, share, levels) for a, b in pairs)
+
+
+def _between(first: int, second: int, share: float, levels: Sequence[int]) -> int:
+    code, weight = 0, 1
+    for level in levels:
+        a, b = first // weight % level, second // weight % level
+        code += weight * math.floor(a + (b - a) * share + 0.5)
+        weight *= level
+    return code
+
+
+def _refused(value: object, size: int) -> InputError:
+    return InputError(
+        field="codes",
+        value=value,
+        allowed=f"whole numbers 0–{size - 1}, written <|audio_code_N|> in text",
+        remedy="Take the codes from a plan, or from engine.codes(audio).",
+    )
