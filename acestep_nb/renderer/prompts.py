@@ -19,10 +19,6 @@ INSTRUCTIONS_WITHOUT_TRACK = {
     "lego": "Generate the track based on the audio context:",
     "complete": "Complete the input track:",
 }
-TRACKS = (
-    "woodwinds", "brass", "fx", "synth", "strings", "percussion",
-    "keyboard", "guitar", "bass", "drums", "backing_vocals", "vocals",
-)  # fmt: skip
 END_OF_TEXT = "<|endoftext|>"
 TEXT_MAX_TOKENS = 256
 LYRICS_MAX_TOKENS = 2048

@@ -3,8 +3,8 @@ from itertools import pairwise, product
 import pytest
 from pieces import LA_REST_MI, make_piece
 
+from acestep_nb.edits import TRACKS
 from acestep_nb.nano import music
-from acestep_nb.renderer.prompts import TRACKS
 
 KEYS = [(key, mode) for key in range(12) for mode in music.MODES]
 BARS = range(2 * music.BARS_PER_ROUND)
