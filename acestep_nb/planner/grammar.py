@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import torch
 
+from acestep_nb.codes import CODEBOOK
+
 GENRES, CAPTION, LANGUAGE = "genres", "caption", "language"
 FIELDS = ("bpm", CAPTION, "duration", GENRES, "keyscale", LANGUAGE, "timesignature")
 """The fields of a plan in the order in which they are written."""
@@ -57,8 +59,8 @@ class Walk:
         """Whether nothing is left to write."""
 
 
-def audio_code_ids(tokenizer: Any) -> torch.Tensor:
-    """The token of each code: int64 ``[codes]`` of codes 0, 1, 2, … (-1 for a code that has no token)."""
+def audio_code_ids(tokenizer: Any, size: int = CODEBOOK) -> dict[int, int]:
+    """The token of each code of a codebook, by code, for those that the tokenizer has."""
 
 
 @dataclass(frozen=True)
