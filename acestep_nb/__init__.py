@@ -18,7 +18,8 @@ from acestep_nb.errors import (
     ProjectError,
     RenderError,
 )
-from acestep_nb.song import RenderOptions, Song
+from acestep_nb.options import RenderOptions
+from acestep_nb.song import Song
 
 if TYPE_CHECKING:
     from acestep_nb.audio import Audio

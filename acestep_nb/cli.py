@@ -8,7 +8,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,8 +17,9 @@ import acestep_nb
 from acestep_nb.errors import AceStepError, Cancelled, InputError
 from acestep_nb.history import History
 from acestep_nb.knobs import Knob, knobs
+from acestep_nb.options import RenderOptions
 from acestep_nb.seeds import SEEDS, fresh_seeds, parse_seeds
-from acestep_nb.song import RenderOptions, Song
+from acestep_nb.song import Song
 
 if TYPE_CHECKING:
     from acestep_nb.takes import Take
@@ -108,10 +109,10 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def _add_knobs(parser: argparse.ArgumentParser, owner: type) -> None:
     defaults = {field.name: field.default for field in fields(owner)}
     for name, knob in knobs(owner).items():
-        text = "" if defaults[name] in (None, "") else f"{defaults[name]:g}"
-        kind = str if knob.choices or knob.max_length else _number
+        default = defaults[name]
+        text = "" if default in (None, "") else default if isinstance(default, str) else f"{default:g}"
         parser.add_argument(
-            _option(name), dest=name, type=kind, metavar=knob.unit or "TEXT", help=_help(knob, text)
+            _option(name), dest=name, type=_reader(knob), metavar=knob.unit or "TEXT", help=_help(knob, text)
         )
 
 
@@ -125,6 +126,17 @@ def _help(knob: Knob, default: str) -> str:
         allowed = f"one of {len(knob.choices)}, such as {', '.join(knob.choices[:_LONG_LIST])}"
     ending = f"; default: {default}" if default else ""
     return f"{knob.help} ({allowed}{ending})".replace("%", "%%")
+
+
+def _reader(knob: Knob) -> Callable[[str], object]:
+    """How the knob's value is read from a word; what is not understood goes on for its check to refuse."""
+    if knob.choices or knob.max_length:
+        return str
+    if knob.switch:
+        return lambda text: {"true": True, "false": False}.get(text.strip().lower(), text)
+    if knob.max_items is not None:
+        return lambda text: [_number(word) for word in text.replace(",", " ").split()]
+    return _number
 
 
 def _number(text: str) -> object:

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from acestep_nb.codes import latent_frames
 from acestep_nb.errors import Cancelled, CheckpointError, InputError
+from acestep_nb.options import RenderOptions
+from acestep_nb.renderer.schedules import schedule
 from acestep_nb.seeds import checked_seeds, fresh_seeds
-from acestep_nb.song import DEFAULT_DURATION, RenderOptions, Song
+from acestep_nb.song import DEFAULT_DURATION, Song
 
 if TYPE_CHECKING:  # torch and the networks are imported when the first checkpoint is loaded
     import torch
@@ -66,6 +68,7 @@ class _Batch:
     song: Song  # with a duration
     seconds: float
     options: RenderOptions
+    steps: int
     seeds: tuple[int, ...]
     on_progress: Callable[[Progress], None] | None
     cancel: threading.Event | None
@@ -74,7 +77,7 @@ class _Batch:
         """Stop here if that is wished, else report."""
         _stop_if(self.cancel)
         if self.on_progress is not None:
-            self.on_progress(Progress(stage, take, len(self.seeds), step, self.options.inference_steps))
+            self.on_progress(Progress(stage, take, len(self.seeds), step, self.steps))
 
 
 class Engine:
@@ -165,6 +168,7 @@ class Engine:
             song=replace(song, duration=song.duration or DEFAULT_DURATION),
             seconds=song.duration or DEFAULT_DURATION,
             options=options,
+            steps=schedule(options, self._models.kind).steps,
             seeds=fresh_seeds(1) if seeds is None else checked_seeds(seeds),
             on_progress=on_progress,
             cancel=cancel,
@@ -212,7 +216,7 @@ class Engine:
         )
         render_seconds = time.perf_counter() - began
         for seed, own in zip(seeds, latents, strict=True):
-            batch.tell("decoding", number, batch.options.inference_steps)
+            batch.tell("decoding", number, batch.steps)
             began = time.perf_counter()
             with render_errors("decoding"):
                 audio = self._codec.decode(own, batch.seconds)

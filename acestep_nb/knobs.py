@@ -24,7 +24,8 @@ class Knob:
     """One thing a person can turn: its label, help, unit and what it allows.
 
     Numbers have ``minimum``, ``maximum`` and ``step`` (``step`` 1 asks for whole numbers); text has
-    ``max_length`` in characters; a choice has ``choices`` and, for each of them, ``choice_labels``.
+    ``max_length`` in characters; a choice has ``choices`` and, for each of them, ``choice_labels``; a
+    ``switch`` is true or false; a list of numbers has ``max_items``.
     ``optional`` says whether ``None`` ("let the model decide") is allowed.
     """
 
@@ -37,6 +38,8 @@ class Knob:
     max_length: int | None = None
     choices: tuple[str, ...] = ()
     choice_labels: tuple[str, ...] = ()
+    switch: bool = False
+    max_items: int | None = None
     optional: bool = False
 
     @property
@@ -50,6 +53,10 @@ class Knob:
             words = "one of " + ", ".join(self.choices)
         elif self.max_length is not None:
             words = f"text of at most {self.max_length:,} characters"
+        elif self.switch:
+            words = "true or false"
+        elif self.max_items is not None:
+            words = f"at most {self.max_items:,} falling numbers {self.minimum:,.10g}–{self.maximum:,.10g}"
         else:
             words = f"{self.minimum:,.10g}–{self.maximum:,.10g} {unit}".rstrip()
         return f"{words} or empty" if self.optional else words
@@ -107,6 +114,20 @@ def checked_text(name: str, value: object, knob: Knob) -> str:
     return text
 
 
+def checked_choice(name: str, value: object, knob: Knob) -> str:
+    """The choice as the knob spells it, else ``InputError``."""
+    if not isinstance(value, str) or value.strip().lower() not in knob.choices:
+        raise refused(name, value, knob, f"Use for example {knob.choices[0]}.")
+    return value.strip().lower()
+
+
+def checked_switch(name: str, value: object, knob: Knob) -> bool:
+    """The switch as a plain bool, else ``InputError``."""
+    if not isinstance(value, bool):
+        raise refused(name, value, knob, "Use True or False.")
+    return value
+
+
 def refused(name: str, value: object, knob: Knob, remedy: str) -> InputError:
     """The error that says what the knob allows; raise it."""
     allowed = knob.words(unit="" if knob.unit == name else knob.unit)
@@ -122,11 +143,8 @@ def _check_range(name: str, value: object, number: float, knob: Knob) -> None:
 
 
 def to_dict(value: Any) -> dict[str, Any]:
-    """A dataclass as JSON values, nested dataclasses as nested objects."""
-    return {
-        field.name: to_dict(item) if dataclasses.is_dataclass(item := getattr(value, field.name)) else item
-        for field in _kept(type(value))
-    }
+    """A dataclass as JSON values, nested dataclasses as nested objects, tuples as lists."""
+    return {field.name: _plain(getattr(value, field.name)) for field in _kept(type(value))}
 
 
 def from_dict(cls: type[T], data: Mapping[str, Any], **beside: Any) -> T:
@@ -135,19 +153,36 @@ def from_dict(cls: type[T], data: Mapping[str, Any], **beside: Any) -> T:
     An unknown or missing key raises ``InputError``.
     """
     fields = {field.name: field for field in _kept(cls)}
+    if not isinstance(data, Mapping):
+        raise InputError(field=cls.__name__, value=data, allowed=f"made of {', '.join(fields)}")
     if unknown := [key for key in data if key not in fields]:
         remedy = "Remove it, or update acestep_nb if a newer version wrote it."
         allowed = f"made of {', '.join(fields)}"
         raise InputError(field=cls.__name__, value=unknown[0], allowed=allowed, remedy=remedy)
     hints = typing.get_type_hints(cls)
-    values = {
-        key: from_dict(hints[key], item) if dataclasses.is_dataclass(hints[key]) else item
-        for key, item in data.items()
-    }
+    values = {key: _typed(hints[key], item) for key, item in data.items()}
     missing = [name for name, field in fields.items() if name not in values and _needed(field)]
     if missing:
         raise InputError(f"{cls.__name__} lacks {', '.join(missing)}", field=missing[0])
     return cls(**values, **beside)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """The value with its nested dataclasses and tuples made again; what does not fit the hint stays as it is."""
+    if dataclasses.is_dataclass(hint):
+        return from_dict(hint, value)  # type: ignore[arg-type]
+    inner = typing.get_args(hint)
+    if isinstance(value, list) and typing.get_origin(hint) is tuple:
+        return tuple(_typed(inner[0], item) for item in value)
+    if type(None) in inner and value is not None:
+        return _typed(inner[0], value)
+    return value
 
 
 def _kept(cls: Any) -> list[dataclasses.Field[Any]]:

@@ -1,4 +1,4 @@
-"""What is asked: a song in words, and how it is rendered. Every range is stated here and only here."""
+"""What is asked: a song in words. Every range is stated here and only here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from acestep_nb.knobs import (
 )
 from acestep_nb.languages import LANGUAGES
 
-__all__ = ["DEFAULT_DURATION", "Knob", "RenderOptions", "Song", "knob", "knobs"]
+__all__ = ["DEFAULT_DURATION", "Knob", "Song", "knob", "knobs"]
 
 DEFAULT_DURATION = 30.0
 """Seconds rendered when the song leaves its duration open and no planner fills it in."""
@@ -121,31 +121,6 @@ class Song:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Song:
         """The song that ``to_dict`` wrote, checked again."""
-        return from_dict(cls, data)
-
-
-@dataclass(frozen=True)
-class RenderOptions:
-    """How the renderer turns a song into latents; the defaults are those of the turbo models."""
-
-    inference_steps: int = knob_field(
-        8, Knob("Steps", "Denoising steps; more take longer.", minimum=1, maximum=20, step=1)
-    )
-    shift: float = knob_field(
-        3.0, Knob("Shift", "Higher spends more of the steps on the outline.", minimum=1, maximum=5, step=0.1)
-    )
-
-    def __post_init__(self) -> None:
-        for name, rule in knobs(RenderOptions).items():
-            object.__setattr__(self, name, checked_number(name, getattr(self, name), rule))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The options as plain JSON values."""
-        return to_dict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> RenderOptions:
-        """The options that ``to_dict`` wrote, checked again."""
         return from_dict(cls, data)
 
 

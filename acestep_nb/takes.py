@@ -16,13 +16,15 @@ import safetensors.numpy
 import soundfile
 
 from acestep_nb.audio import Audio, Samples
+from acestep_nb.edits import Edit, Source
 from acestep_nb.errors import AceStepError, ProjectError
 from acestep_nb.files import disk_errors
 from acestep_nb.knobs import from_dict, to_dict
-from acestep_nb.seeds import checked_seeds
-from acestep_nb.song import RenderOptions, Song
+from acestep_nb.options import RenderOptions
+from acestep_nb.seeds import Seeds
+from acestep_nb.song import Song
 
-SCHEMA = 1
+SCHEMA = 2
 RECORD, AUDIO, LATENTS, PEAKS = "take.json", "audio.flac", "latents.safetensors", "peaks.npy"
 
 
@@ -70,8 +72,11 @@ def _now() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Take:
-    """One sounding result and all that made it: the same song, options, seed and checkpoint make it again.
+    """One sounding result and all that made it: the same song, options, seeds and checkpoint make it again.
 
+    ``options`` leave nothing open: what the checkpoint decided stands there. ``edit`` tells what was reworked
+    (None: music from words), ``codes`` and ``reference`` what else the network was given, ``notes`` what a
+    person should know about the result.
     ``name`` and ``folder`` are set when a :class:`~acestep_nb.history.History` keeps the take; ``audio``
     and ``latents`` (float32 ``[frame, 64]``, 25 frames/s) of a kept take are read when first asked for.
     ``parent`` is the name of the take that it was made from; ``timings`` are seconds by stage.
@@ -79,8 +84,11 @@ class Take:
 
     song: Song
     options: RenderOptions
-    seed: int
-    task: str = "text2music"
+    seeds: Seeds
+    edit: Edit | None = None
+    codes: tuple[int, ...] = ()
+    reference: Source | None = None
+    notes: tuple[str, ...] = ()
     checkpoint: str
     checkpoint_hash: str
     dtype: str
@@ -95,13 +103,22 @@ class Take:
     latents: Samples = field(default=_LATENTS, repr=False, compare=False, metadata=_NOT_KEPT)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seed", checked_seeds([self.seed])[0])
         object.__setattr__(self, "versions", dict(self.versions))
         object.__setattr__(self, "timings", dict(self.timings))
 
     def __repr__(self) -> str:
         title = self.name or " ".join(self.song.caption.split())[:40]
         return f"Take({title!r}, seed {self.seed}, {self.checkpoint})"
+
+    @property
+    def seed(self) -> int:
+        """The noise seed: the one that a person types."""
+        return self.seeds.noise
+
+    @property
+    def task(self) -> str:
+        """What the take is: ``"text2music"``, or the task of its edit."""
+        return "text2music" if self.edit is None else self.edit.task
 
     @property
     def duration(self) -> float:
@@ -152,12 +169,21 @@ def read_take(folder: Path) -> Take:
         text = path.read_bytes()
     try:
         record = json.loads(text)
-        schema = record.pop("schema")
-        if schema != SCHEMA:
-            raise ProjectError(f"schema {schema!r} is not known; update acestep_nb")
-        return from_dict(Take, record, name=folder.name, folder=folder)
+        return from_dict(Take, _migrated(record), name=folder.name, folder=folder)
     except (ValueError, TypeError, KeyError, AttributeError, AceStepError) as error:
         remedy = "Repair the file, or move its folder out of takes/."
         raise ProjectError(
             f"{path} cannot be read: {error}", field="take", value=str(path), remedy=remedy
         ) from error
+
+
+def _migrated(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of any schema up to ours, as ours; without its ``schema``."""
+    schema = record.pop("schema")
+    if schema == 1:  # one seed, the task in words, and loudness as it came
+        del record["task"]
+        record["seeds"] = to_dict(Seeds.of(record.pop("seed")))
+        record["options"] = {**record["options"], "normalize": False}
+    elif schema != SCHEMA:
+        raise ProjectError(f"schema {schema!r} is not known; update acestep_nb")
+    return record

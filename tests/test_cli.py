@@ -202,7 +202,7 @@ def test_the_help_says_what_the_knobs_say(capsys, owner):
     assert left.value.code == 0
     for name, knob in knobs(owner).items():
         assert f"--{name.replace('_', '-')}" in text and knob.help in text
-    assert "30–300 bpm" in text and "10–600 s" in text and "default: 8" in text
+    assert "30–300 bpm" in text and "10–600 s" in text and "default: apg" in text
 
 
 def test_the_version_is_told(capsys):

@@ -10,7 +10,8 @@ import torch
 
 from acestep_nb.engine import Engine, Progress
 from acestep_nb.errors import Cancelled, CheckpointError, InputError, RenderError
-from acestep_nb.song import DEFAULT_DURATION, RenderOptions, Song
+from acestep_nb.options import RenderOptions
+from acestep_nb.song import DEFAULT_DURATION, Song
 
 SONG = Song(caption="piano ballad", lyrics="[Verse]\nmoonlight", duration=10)
 QUICK = RenderOptions(inference_steps=2)

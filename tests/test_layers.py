@@ -20,8 +20,8 @@ TOO_LONG_FOR_A_REASON: dict[str, str] = {}  # "path" or "path:function" -> why i
 
 LAYERS = {
     "words": {
-        *("errors", "knobs", "languages", "song", "seeds", "codes"),
-        *("files", "audio", "takes", "history", "writing", "kinds"),
+        *("errors", "knobs", "languages", "song", "options", "seeds", "codes"),
+        *("files", "audio", "takes", "history", "writing", "kinds", "edits"),
     },
     "widgets": {"widgets", "plots"},
     "models": {"checkpoints", "renderer", "codec", "nano.codec"},

@@ -11,7 +11,7 @@ import traitlets
 
 from acestep_nb.errors import AceStepError
 from acestep_nb.knobs import knob, knobs, to_dict
-from acestep_nb.panels.knobs import ChoiceKnob, KnobView, NumberKnob, TextKnob
+from acestep_nb.panels.knobs import ChoiceKnob, KnobView, ListKnob, NumberKnob, SwitchKnob, TextKnob
 from acestep_nb.panels.text import Text, box, button, toggle
 from acestep_nb.seeds import SEEDS, fresh_seeds, parse_seeds
 
@@ -58,7 +58,13 @@ class Fields(Generic[T]):
 
 def _kind(owner: type, name: str) -> type[KnobView]:
     rule = knob(owner, name)
-    return ChoiceKnob if rule.choices else TextKnob if rule.max_length else NumberKnob
+    if rule.choices:
+        return ChoiceKnob
+    if rule.switch:
+        return SwitchKnob
+    if rule.max_items is not None:
+        return ListKnob
+    return TextKnob if rule.max_length else NumberKnob
 
 
 class SeedsForm:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
@@ -12,7 +12,10 @@ from acestep_nb.errors import AceStepError
 from acestep_nb.knobs import knob
 from acestep_nb.panels.text import Text, box, toggle
 
-START = {"bpm": 100, "keyscale": "C major", "timesignature": "4", "vocal_language": "en", "duration": 30.0}
+START = {
+    **{"bpm": 100, "keyscale": "C major", "timesignature": "4", "vocal_language": "en", "duration": 30.0},
+    **{"inference_steps": 8, "shift": 3.0, "guidance_scale": 7.0},
+}
 """Where a knob stands when a person takes it off Auto for the first time."""
 
 
@@ -199,7 +202,9 @@ class ChoiceKnob(AutoKnob):
 
     def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
         rule = knob(owner, name)
-        self.list = ipywidgets.Dropdown(options=rule.options, value=START[name], description=rule.label)
+        self.list = ipywidgets.Dropdown(
+            options=rule.options, value=START.get(name, rule.choices[0]), description=rule.label
+        )
         super().__init__(owner, name, changed, lock, [self.list])
         self._on_change(self.list, self._chosen)
 
@@ -214,3 +219,54 @@ class ChoiceKnob(AutoKnob):
 
     def _chosen(self, _change: object) -> None:
         self._turned()
+
+
+class SwitchKnob(AutoKnob):
+    """A box to tick."""
+
+    def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
+        rule = knob(owner, name)
+        self.tick = ipywidgets.Checkbox(value=False, description=rule.label, indent=False)
+        super().__init__(owner, name, changed, lock, [self.tick])
+        self._on_change(self.tick, self._ticked)
+
+    @property
+    def control(self) -> bool:
+        """Whether the box is ticked."""
+        return self.tick.value
+
+    @control.setter
+    def control(self, value: bool) -> None:
+        self.tick.value = value
+
+    def _ticked(self, _change: object) -> None:
+        self._turned()
+
+
+class ListKnob(AutoKnob):
+    """A line of numbers; what is not a number stays as typed, so that it can be explained."""
+
+    def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
+        rule = knob(owner, name)
+        self.line = ipywidgets.Text(description=rule.label, placeholder=rule.help)
+        super().__init__(owner, name, changed, lock, [self.line])
+        self._on_change(self.line, self._typed)
+
+    @property
+    def control(self) -> list[float | str]:
+        """The numbers in the line."""
+        return [_number(word) for word in self.line.value.replace(",", " ").split()]
+
+    @control.setter
+    def control(self, value: Sequence[float | str]) -> None:
+        self.line.value = ", ".join(str(item) for item in value)
+
+    def _typed(self, _change: object) -> None:
+        self._turned()
+
+
+def _number(word: str) -> float | str:
+    try:
+        return float(word)
+    except ValueError:
+        return word

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from acestep_nb.song import RenderOptions, Song
+from acestep_nb.options import RenderOptions
+from acestep_nb.song import Song
 
 
 def python(engine: str, song: Song, seeds: Iterable[int], options: RenderOptions) -> str:

@@ -20,7 +20,8 @@ from acestep_nb.engine import Engine, Progress
 from acestep_nb.errors import AceStepError, Cancelled, ProjectError
 from acestep_nb.history import History
 from acestep_nb.jobs import Job, Worker
-from acestep_nb.song import RenderOptions, Song
+from acestep_nb.options import RenderOptions
+from acestep_nb.song import Song
 from acestep_nb.takes import Take
 
 _WORKER = Worker()

@@ -13,10 +13,11 @@ from acestep_nb.engine import Engine
 from acestep_nb.errors import AceStepError, ProjectError
 from acestep_nb.history import History, project_folder
 from acestep_nb.jobs import Job
+from acestep_nb.options import RenderOptions
 from acestep_nb.panels.python import python
 from acestep_nb.panels.session import in_words, loaded, session
 from acestep_nb.panels.view import View
-from acestep_nb.song import RenderOptions, Song
+from acestep_nb.song import Song
 from acestep_nb.takes import Take
 from acestep_nb.widgets.player import title
 
@@ -193,7 +194,10 @@ class Studio(ipywidgets.VBox):
         """A knob was turned: the code follows, and the draft a moment later."""
         options = self._view.options.raw
         steps, shift = options["inference_steps"], options["shift"]
-        self._view.renderer.description = f"Renderer · {steps} steps, shift {shift:g}"
+        told = ("" if steps is None else f" · {steps} steps") + (
+            "" if shift is None else f" · shift {shift:g}"
+        )
+        self._view.renderer.description = f"Renderer{told}"
         self._show_code()
         if self._ready:
             with self._session.lock:

@@ -9,10 +9,11 @@ from typing import Any
 
 import ipywidgets
 
+from acestep_nb.options import RenderOptions
 from acestep_nb.panels.form import Fields, SeedsForm
 from acestep_nb.panels.grid import TakeGrid
 from acestep_nb.panels.text import Text, box, button, toggle
-from acestep_nb.song import RenderOptions, Song
+from acestep_nb.song import Song
 from acestep_nb.takes import Take
 from acestep_nb.widgets import CodeBlock
 

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from acestep_nb.checkpoints.loading import Models
 from acestep_nb.codes import LATENT_CHANNELS
+from acestep_nb.options import RenderOptions
 from acestep_nb.renderer import conditions
 from acestep_nb.renderer.conditions import Condition
 from acestep_nb.renderer.guard import check_latents, render_errors
 from acestep_nb.renderer.samplers import OnStep, Velocity, euler
 from acestep_nb.renderer.schedules import timesteps
-from acestep_nb.song import RenderOptions, Song
+from acestep_nb.song import Song
 
 
 @dataclass(frozen=True)

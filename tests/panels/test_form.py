@@ -42,6 +42,10 @@ def test_every_knob_takes_its_words_from_where_they_are_stated():
                 assert view.list.options == rule.options
             elif rule.max_length:
                 assert (view.area.description, view.area.placeholder) == (rule.label, rule.help)
+            elif rule.switch:
+                assert view.tick.description == rule.label and rule.help in view.label.value
+            elif rule.max_items:
+                assert (view.line.description, view.line.placeholder) == (rule.label, rule.help)
             else:
                 assert (view.slider.min, view.slider.max) == (rule.minimum, rule.maximum)
                 assert rule.help in view.label.value and rule.label in view.label.value
@@ -91,6 +95,24 @@ def test_the_slider_stays_in_its_range_while_the_field_says_what_was_typed():
     duration = form().views["duration"]
     duration.field.value = 700
     assert (duration.slider.value, duration.value) == (600, 700)
+
+
+def test_numbers_in_a_line_are_read_and_a_wrong_one_is_told():
+    fields = form(RenderOptions)
+    line = fields.views["timesteps"]
+    line.line.value = "1, .5 0.25"
+    assert fields.value.timesteps == (1, 0.5, 0.25) and not line.auto.value
+    line.line.value = "1, half"
+    assert "half" in line.error.value and line.value == [1.0, "half"]
+    line.auto.value = True
+    assert fields.value.timesteps is None
+
+
+def test_ticking_a_box_turns_the_switch():
+    fields = form(RenderOptions)
+    fields.value = RenderOptions()
+    fields.views["normalize"].tick.value = False
+    assert fields.value == RenderOptions(normalize=False)
 
 
 def test_what_a_person_types_is_never_markup():

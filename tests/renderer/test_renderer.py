@@ -7,12 +7,13 @@ from diffusers.pipelines.ace_step import AceStepConditionEncoder
 from safetensors.torch import load_file
 
 from acestep_nb.errors import RenderError
+from acestep_nb.options import RenderOptions
 from acestep_nb.renderer.conditions import Condition
 from acestep_nb.renderer.guard import check_latents, render_errors
 from acestep_nb.renderer.renderer import Renderer, noise_of, velocity_field
 from acestep_nb.renderer.samplers import euler
 from acestep_nb.renderer.schedules import timesteps
-from acestep_nb.song import RenderOptions, Song
+from acestep_nb.song import Song
 
 BALLAD = Song(
     caption="piano ballad",
