@@ -1,4 +1,4 @@
-"""`model_index.json`: which components a checkpoint has, and of which class each one is."""
+"""What a checkpoint folder holds: in diffusers' layout by `model_index.json`, or as first published."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from pathlib import Path
 from acestep_nb.errors import CheckpointError
 
 INDEX = "model_index.json"
+CONFIG = "config.json"
+CODEC = "vae"
+TEXT_ENCODER = "Qwen3-Embedding-0.6B"
+_MODEL_TYPE = "acestep"
 
 
 def read_index(folder: Path) -> dict[str, str]:
@@ -25,3 +29,36 @@ def read_index(folder: Path) -> dict[str, str]:
             remedy="Fetch the checkpoint again.",
         ) from error
     return {name: class_name for name, (_, class_name) in pairs.items() if class_name}
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether the folder holds a renderer in one of the two layouts."""
+    return (folder / INDEX).is_file() or is_original(folder)
+
+
+def is_original(folder: Path) -> bool:
+    """Whether the folder is as ACE-Step 1.5 was first published: one config for all networks but two."""
+    if (folder / INDEX).is_file():
+        return False
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return bool(config["model_type"] == _MODEL_TYPE)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def parts(folder: Path) -> list[Path]:
+    """Every folder that loading a checkpoint reads; those that are missing are left out."""
+    if is_original(folder):
+        shared = (shared_part(folder, name) for name in (CODEC, TEXT_ENCODER))
+        return [folder, *(part for part in shared if part is not None)]
+    return [folder / component for component in read_index(folder)]
+
+
+def shared_part(folder: Path, name: str) -> Path | None:
+    """The codec's or the text encoder's folder of an original checkpoint: inside it, else beside it.
+
+    Published, several renderers lie side by side and share these two.
+    """
+    places = (folder / name, folder.resolve().parent / name)
+    return next((place for place in places if (place / CONFIG).is_file()), None)

@@ -1,32 +1,33 @@
-"""Loads the networks of a checkpoint folder in diffusers' layout: safetensors and known classes only."""
+"""Loads the networks of a checkpoint folder, in diffusers' layout or as first published."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import json
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from transformers.utils import logging as transformers_logging
 
-from acestep_nb.checkpoints.index import INDEX, read_index
+from acestep_nb.checkpoints import original, timbre
+from acestep_nb.checkpoints.index import CODEC, TEXT_ENCODER, is_original, read_index, shared_part
 from acestep_nb.checkpoints.manifest import verify
+from acestep_nb.checkpoints.reading import damage, load_network, load_tokenizer
 from acestep_nb.codes import LATENT_CHANNELS, SAMPLE_RATE, SAMPLES_PER_LATENT
 from acestep_nb.errors import CheckpointError
+from acestep_nb.kinds import TASKS, Kind, kind_of
 
 _TOKENIZERS = ("PreTrainedTokenizerFast", "TokenizersBackend", "Qwen2Tokenizer", "Qwen2TokenizerFast")
 _ACE_STEP = "diffusers.pipelines.ace_step"
-bars: Any = transformers_logging  # its functions carry no types
+_OWN_CODEC = "SpectralCodec"
 ALLOWED = {  # component -> class name -> module that has it; nothing else is ever imported for a checkpoint
     "tokenizer": dict.fromkeys(_TOKENIZERS, "transformers"),
     "text_encoder": {"Qwen3Model": "transformers"},
     "condition_encoder": {"AceStepConditionEncoder": _ACE_STEP},
     "transformer": {"AceStepTransformer1DModel": "diffusers"},
-    "vae": {"AutoencoderOobleck": "diffusers", "SpectralCodec": "acestep_nb.nano.codec"},
+    "vae": {"AutoencoderOobleck": "diffusers", _OWN_CODEC: "acestep_nb.nano.codec"},
     "audio_tokenizer": {"AceStepAudioTokenizer": _ACE_STEP},
     "audio_token_detokenizer": {"AceStepAudioTokenDetokenizer": _ACE_STEP},
 }
@@ -46,6 +47,7 @@ class Models:
     audio_token_detokenizer: Any
     name: str
     hash: str
+    kind: Kind
 
     @property
     def device(self) -> torch.device:
@@ -61,17 +63,28 @@ class Models:
     @property
     def is_turbo(self) -> bool:
         """Whether guidance is distilled into the weights, so that none is to be added."""
-        config = self.transformer.config
-        return bool(config.is_turbo) or config.model_version == "turbo"
+        return self.kind.is_turbo
 
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype) -> Models:
     """The networks in `folder` on `device`, in `dtype`; the codec always computes in float32.
 
-    Every file is first compared with the manifest, if there is one. Raises `CheckpointError` for a missing,
-    damaged or unknown component, and for rates that are not those of `acestep_nb.codes`.
+    The layout is recognised: diffusers' with `model_index.json`, or that of the first publication, whose codec
+    and text encoder lie inside the folder or beside it. Every file is first compared with the manifest, if
+    there is one. Raises `CheckpointError` for a missing, damaged or unknown component, and for rates that are
+    not those of `acestep_nb.codes`.
     """
     checksum = verify(folder)
+    load_format = _load_original if is_original(folder) else _load_diffusers
+    loaded, xl = load_format(folder, device, dtype)
+    timbre.correct(loaded["condition_encoder"], xl)
+    models = Models(**loaded, name=folder.name, hash=checksum, kind=_kind(folder.name, loaded, xl))
+    _check_rates(folder, models)
+    return models
+
+
+def _load_diffusers(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[dict[str, Any], bool]:
+    """Each component from its own folder, and whether they are the large size."""
     classes = read_index(folder)
     loaded: dict[str, Any] = {}
     for component, allowed in ALLOWED.items():
@@ -80,13 +93,46 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> Models:
             continue
         cls = _class_of(folder, component, classes.get(component), allowed)
         if component == "tokenizer":
-            loaded[component] = _load_tokenizer(cls, folder / component)
+            loaded[component] = load_tokenizer(cls, folder / component)
         else:
             precision = torch.float32 if component == "vae" else dtype
-            loaded[component] = _load_network(cls, folder / component, precision).to(device)
-    models = Models(**loaded, name=folder.name, hash=checksum)
-    _check_rates(folder, models)
-    return models
+            loaded[component] = load_network(cls, folder / component, precision).to(device)
+    config = loaded["transformer"].config
+    # nano's transformer is wider than its encoders too, and reads the timbre as the small models do
+    xl = classes["vae"] != _OWN_CODEC and original.is_xl(dict(config))
+    return loaded, xl
+
+
+def _load_original(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[dict[str, Any], bool]:
+    """The networks of the folder itself, and the two that it shares with others of its family."""
+    shared = {name: _shared(folder, name) for name in (CODEC, TEXT_ENCODER)}
+    loaded = original.load_original(folder, device, dtype)
+    loaded["tokenizer"] = load_tokenizer(_tokenizer_class(shared[TEXT_ENCODER]), shared[TEXT_ENCODER])
+    for component, name, precision in (("text_encoder", TEXT_ENCODER, dtype), ("vae", CODEC, torch.float32)):
+        class_name, module = next(iter(ALLOWED[component].items()))
+        cls = getattr(importlib.import_module(module), class_name)
+        loaded[component] = load_network(cls, shared[name], precision).to(device)
+    return loaded, original.is_xl(original.read_config(folder))
+
+
+def _shared(folder: Path, name: str) -> Path:
+    found = shared_part(folder, name)
+    if found is None:
+        raise CheckpointError(
+            f"{folder} has no {name}",
+            field=name,
+            value=None,
+            allowed=f"a folder {name} inside it or beside it",
+            remedy="Fetch it from the main repository, ACE-Step/Ace-Step1.5, and put it there.",
+        )
+    return found
+
+
+def _tokenizer_class(folder: Path) -> type[Any]:
+    with damage(folder):
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        class_name = config["tokenizer_class"]
+    return _class_of(folder.parent, folder.name, class_name, ALLOWED["tokenizer"])
 
 
 def _class_of(folder: Path, component: str, class_name: str | None, allowed: dict[str, str]) -> type[Any]:
@@ -100,82 +146,23 @@ def _class_of(folder: Path, component: str, class_name: str | None, allowed: dic
         )
     if class_name not in allowed:
         raise CheckpointError(
-            f"{folder / INDEX} names {class_name} as {component}: that class is not loaded",
+            f"{folder} names {class_name} as {component}: that class is not loaded",
             field=component,
             value=class_name,
             allowed=" or ".join(allowed),
-            remedy="Use a checkpoint of ACE-Step 1.5 in diffusers' layout.",
+            remedy="Use a checkpoint of ACE-Step 1.5 in diffusers' layout or as first published.",
         )
     found: type[Any] = getattr(importlib.import_module(allowed[class_name]), class_name)
     return found
 
 
-def _load_tokenizer(cls: type[Any], folder: Path) -> Any:
-    with _damage(folder):
-        return cls.from_pretrained(folder, local_files_only=True)
-
-
-def _load_network(cls: type[Any], folder: Path, dtype: torch.dtype) -> Any:
-    """A network in evaluation mode; a file that does not fit it exactly raises `CheckpointError`."""
-    _open_weights(folder)
-    how: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "output_loading_info": True}
-    how["dtype" if cls.__module__.startswith("transformers") else "torch_dtype"] = dtype
-    with _damage(folder), _quiet():
-        network, report = cls.from_pretrained(folder, **how)
-    unfit = {kind: sorted(map(str, report[kind])) for kind in report if report[kind]}
-    if unfit:
-        kind, tensors = next(iter(unfit.items()))
-        raise CheckpointError(
-            f"the weights in {folder} do not fit {cls.__name__}: {kind.replace('_', ' ')} {tensors[0]}",
-            field=folder.name,
-            value=", ".join(tensors),
-            allowed=f"exactly the tensors of {cls.__name__}",
-            remedy="Fetch the checkpoint again.",
-        )
-    return network.eval()
-
-
-def _open_weights(folder: Path) -> None:
-    """Open each weights file once: a cut or garbled header is told here, with the file's name."""
-    for file in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(file, framework="pt"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"{file} is damaged",
-                field=file.name,
-                value=error,
-                allowed="a whole safetensors file",
-                remedy="Fetch it again.",
-            ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bar: it would land under whichever notebook cell ran last."""
-    shown = bars.is_progress_bar_enabled()
-    bars.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            bars.enable_progress_bar()
-
-
-@contextmanager
-def _damage(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(
-            f"{folder} cannot be loaded: {reason}",
-            field=folder.name,
-            value=type(error).__name__,
-            allowed="config and safetensors files as diffusers and transformers save them",
-            remedy="Fetch the checkpoint again.",
-        ) from error
+def _kind(name: str, loaded: dict[str, Any], xl: bool) -> Kind:
+    """The kind of the loaded networks; with a codec of ours, they were trained for every task."""
+    config = loaded["transformer"].config
+    version = str(config.model_version or "")
+    is_turbo = bool(config.is_turbo) or "turbo" in re.split(r"[^a-z]+", version.lower())
+    kind = kind_of(name, version, is_turbo, xl)
+    return replace(kind, tasks=TASKS) if type(loaded["vae"]).__name__ == _OWN_CODEC else kind
 
 
 def _check_rates(folder: Path, models: Models) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from acestep_nb.checkpoints.index import INDEX
+from acestep_nb.checkpoints.index import CONFIG, INDEX, is_checkpoint
 from acestep_nb.errors import CheckpointError
 
 FOLDER_VARIABLE = "ACESTEP_CHECKPOINTS_DIR"
@@ -21,22 +21,25 @@ def find(name_or_path: str | Path) -> Path:
     name = str(name_or_path)
     if path.name == name:  # not a path: a folder that happens to lie here must not hide a checkpoint
         for place in places():
-            if (place / name / INDEX).is_file():
+            if is_checkpoint(place / name):
                 return place / name
-    if (path / INDEX).is_file():
+    if is_checkpoint(path):
         return path.resolve()
     if path.is_dir():
+        inside = _checkpoints_in(path)
         raise CheckpointError(
-            f"{path} is not a checkpoint: it holds no {INDEX}",
+            f"{path} is not a checkpoint: it holds no {INDEX} and no {CONFIG} of ACE-Step 1.5",
             field="checkpoint",
             value=name,
-            allowed=f"a folder with {INDEX}",
-            remedy="Give the folder that holds transformer, vae and the others.",
+            allowed=f"a folder with {INDEX}, or one as first published",
+            remedy=f"Give one of those inside it: {', '.join(inside)}."
+            if inside
+            else "Give the folder that holds the model's files.",
         )
     raise CheckpointError(
         field="checkpoint",
         value=name,
-        allowed=f"a folder with {INDEX} or one of: {', '.join(names()) or 'none found'}",
+        allowed=f"a checkpoint's folder or one of: {', '.join(names()) or 'none found'}",
         remedy=f"Looked in {', '.join(map(str, places()))}; {FOLDER_VARIABLE} names another folder.",
     )
 
@@ -50,4 +53,8 @@ def places() -> list[Path]:
 
 def names() -> list[str]:
     """Names of the checkpoints that are found in `places()`."""
-    return sorted({index.parent.name for place in places() for index in place.glob(f"*/{INDEX}")})
+    return sorted({name for place in places() for name in _checkpoints_in(place)})
+
+
+def _checkpoints_in(place: Path) -> list[str]:
+    return sorted(folder.name for folder in place.glob("*/") if is_checkpoint(folder))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from acestep_nb.checkpoints.index import INDEX, read_index
+from acestep_nb.checkpoints.index import INDEX, parts
 from acestep_nb.errors import CheckpointError
 
 MANIFEST = "manifest.json"
-_LOADED = (".json", ".safetensors", ".txt", ".jinja")  # the kinds of file that loading reads
+_LOADED = (".json", ".safetensors", ".txt", ".jinja", ".pt")  # the kinds of file that loading reads
 _HEADER = 1 << 16  # bytes of each weights file that the fingerprint reads: names and shapes of its tensors
 _MANIFEST_IS = "JSON with name, version, and size and sha256 of each file"
 _REMEDY = "Fetch the checkpoint again: copy the whole folder, or check it out of git once more."
@@ -77,10 +78,11 @@ def _damaged(file: Path, what: str, allowed: str, value: object) -> CheckpointEr
 
 
 def _files(folder: Path) -> list[str]:
-    """What loading reads, as relative paths with `/`: the index, and each component's folder."""
-    inside = (path for component in read_index(folder) for path in (folder / component).glob("*"))
+    """What loading reads, as relative paths with `/`: the index if there is one, and each component's folder."""
+    inside = (path for part in parts(folder) for path in part.glob("*"))
     loaded = (path for path in inside if path.suffix in _LOADED and path.is_file())
-    return [INDEX, *sorted(path.relative_to(folder).as_posix() for path in loaded)]
+    names = {Path(os.path.relpath(path, folder)).as_posix() for path in loaded} - {MANIFEST}
+    return [*([INDEX] if (folder / INDEX).is_file() else []), *sorted(names)]
 
 
 def _sha256(file: Path) -> str:
