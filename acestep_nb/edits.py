@@ -225,6 +225,8 @@ class Edit:
         if self.task == "repaint" and self.repaint is None:
             object.__setattr__(self, "repaint", RepaintOptions())
         _check_fit(self)
+        if not isinstance(self.repaint, RepaintOptions | None):
+            raise InputError(field="repaint", value=self.repaint, allowed="RepaintOptions or empty")
 
     def to_dict(self) -> dict[str, Any]:
         """The edit as plain JSON values."""
@@ -301,10 +303,10 @@ def _check_fit(edit: Edit) -> None:
         ("quantize", not edit.quantize, task == "cover"),
         ("repaint", edit.repaint is not None, task == "repaint"),
         ("context", edit.context is not None, task == "repaint"),
-        ("step", edit.step is not None, edit.context is not None),
+        ("step", edit.step is not None, _goes_on(edit)),
     ):
         if given and not fits:
-            whose = "an edit without context" if name == "step" else f"the task {task}"
+            whose = "an edit that does not go on past the end" if name == "step" else f"the task {task}"
             raise InputError(
                 f"{whose} takes no {name}", field=name, value=getattr(edit, name), remedy="Leave it out."
             )
@@ -315,3 +317,14 @@ def _check_fit(edit: Edit) -> None:
             allowed=f"one track for the task {task}",
             remedy="Ask for one after the other.",
         )
+
+
+def _goes_on(edit: Edit) -> bool:
+    """Whether the edit makes the sound longer at its end, hearing a part of it."""
+    length = sum(source.duration for source in edit.sources)
+    return (
+        edit.context is not None
+        and edit.region is not None
+        and edit.region[0] >= 0
+        and edit.region[1] > length
+    )

@@ -16,7 +16,7 @@ from acestep_nb.codes import latent_frames
 from acestep_nb.errors import Cancelled, CheckpointError, InputError
 from acestep_nb.options import RenderOptions
 from acestep_nb.renderer.schedules import schedule
-from acestep_nb.seeds import checked_seeds, fresh_seeds
+from acestep_nb.seeds import Seeds, checked_seeds, fresh_seeds
 from acestep_nb.song import DEFAULT_DURATION, Song
 
 if TYPE_CHECKING:  # torch and the networks are imported when the first checkpoint is loaded
@@ -230,7 +230,7 @@ class Engine:
         return Take(
             song=batch.song,
             options=batch.options,
-            seed=seed,
+            seeds=Seeds.of(seed),
             checkpoint=self.name,
             checkpoint_hash=self.checkpoint_hash,
             dtype=self.dtype,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import numbers
 import re
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 from acestep_nb.errors import InputError
 from acestep_nb.knobs import Knob
@@ -20,6 +22,51 @@ SEEDS = Knob(
     step=1,
 )
 _ALLOWED = f"{BATCH.minimum:g}–{BATCH.maximum:g} whole numbers {SEEDS.words(unit='')}"
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Every seed of one take: whole numbers 0–4,294,967,295, each for one kind of chance.
+
+    ``noise`` is where the denoising starts, ``retake`` the noise that is mixed into it by ``retake_variance``,
+    ``sde`` the fresh noise of the steps of the SDE method, ``reference`` the choice of segments out of a
+    reference audio. ``Seeds.of(7)`` derives the others from the noise seed; for another variation of the
+    same take write ``dataclasses.replace(take.seeds, retake=3)``.
+    """
+
+    noise: int
+    retake: int
+    sde: int
+    reference: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, _checked(getattr(self, field.name)))
+
+    @classmethod
+    def of(cls, noise: int) -> Seeds:
+        """The seeds of a take of which only the noise seed was given: the same ones every time."""
+        others = (field.name for field in fields(cls) if field.name != "noise")
+        return cls(noise, **{name: derived(noise, name) for name in others})
+
+
+def derived(seed: int, purpose: str) -> int:
+    """Another seed made from this one, unlike that of any other purpose."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:4], "big")
+
+
+def batch_seeds(seeds: Iterable[int | Seeds] | None) -> tuple[Seeds, ...]:
+    """The seeds of each take of a batch, of which numbers and records may be given; None draws one."""
+    if seeds is None:
+        return (Seeds.of(fresh_seeds(1)[0]),)
+    if not isinstance(seeds, Iterable):
+        raise _refused(seeds)
+    given = tuple(seeds)
+    noises = checked_seeds(seed.noise if isinstance(seed, Seeds) else seed for seed in given)
+    return tuple(
+        seed if isinstance(seed, Seeds) else Seeds.of(noise)
+        for seed, noise in zip(given, noises, strict=True)
+    )
 
 
 def checked_seeds(seeds: Iterable[object]) -> tuple[int, ...]:

@@ -103,6 +103,8 @@ class Take:
     latents: Samples = field(default=_LATENTS, repr=False, compare=False, metadata=_NOT_KEPT)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "codes", tuple(self.codes))
+        object.__setattr__(self, "notes", tuple(self.notes))
         object.__setattr__(self, "versions", dict(self.versions))
         object.__setattr__(self, "timings", dict(self.timings))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from acestep_nb import Audio, RenderOptions, Song, Take
+from acestep_nb.seeds import Seeds
 
 
 def make_take(seed: int = 7, caption: str = "rainy night", seconds: float = 0.2, **more: object) -> Take:
@@ -13,7 +14,7 @@ def make_take(seed: int = 7, caption: str = "rainy night", seconds: float = 0.2,
     return Take(
         song=Song(caption=caption, lyrics="[Verse]\nla la"),
         options=RenderOptions(),
-        seed=seed,
+        seeds=Seeds.of(seed),
         checkpoint="nano",
         checkpoint_hash="sha256:0",
         dtype="float32",

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from acestep_nb import Audio, RenderOptions, Song, Take
+from acestep_nb.edits import EDIT_TASKS, REPAINT_MODES, TRACKS, Edit, RepaintOptions, Source
 from acestep_nb.knobs import knob, knobs
-from acestep_nb.seeds import MAX_SEED
+from acestep_nb.seeds import MAX_SEED, Seeds
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 maybe_number = {
@@ -53,12 +54,47 @@ def _agreed(values: dict[str, object]) -> RenderOptions:
 
 
 options = st.fixed_dictionaries({name: _setting(name) for name in knobs(RenderOptions)}).map(_agreed)
+sources = st.builds(Source, name=words, sha256=words, duration=st.floats(0.1, 60))
+
+
+def _edit(task: str, region: tuple[float, float], tracks: list[str], repaint: RepaintOptions, quantize: bool):
+    """An edit with what its task takes."""
+    taken = {
+        "cover": {"quantize": quantize},
+        "repaint": {"region": region, "repaint": repaint},
+        "lego": {"region": region, "tracks": tracks[:1]},
+        "extract": {"tracks": tracks[:1]},
+        "complete": {"tracks": tracks},
+    }
+    how = {name: st.just(value) for name, value in taken[task].items()}
+    return st.builds(Edit, task=st.just(task), sources=st.lists(sources, min_size=1, max_size=2), **how)
+
+
+regions = st.tuples(st.floats(-60, 60), st.floats(0.1, 60)).map(lambda given: (given[0], given[0] + given[1]))
+repaints = st.builds(
+    RepaintOptions,
+    repaint_mode=st.sampled_from(REPAINT_MODES),
+    repaint_strength=st.floats(0, 1),
+    repaint_latent_crossfade_frames=st.none() | st.integers(0, 250),
+    repaint_wav_crossfade_sec=st.none() | st.floats(0, 10),
+)
+edits = st.tuples(
+    st.sampled_from(EDIT_TASKS),
+    regions,
+    st.lists(st.sampled_from(TRACKS), unique=True, max_size=3),
+    repaints,
+    st.booleans(),
+).flatmap(lambda given: _edit(*given))
+seeds = st.builds(Seeds, *[st.integers(0, MAX_SEED)] * 4)
 takes = st.builds(
     Take,
     song=songs,
     options=options,
-    seed=st.integers(0, MAX_SEED),
-    task=st.sampled_from(["text2music", "cover"]),
+    seeds=seeds,
+    edit=st.none() | edits,
+    codes=st.lists(st.integers(0, 63_999), max_size=5).map(tuple),
+    reference=st.none() | sources,
+    notes=st.lists(words, max_size=2).map(tuple),
     checkpoint=words,
     checkpoint_hash=words,
     dtype=st.sampled_from(["float32", "bfloat16"]),

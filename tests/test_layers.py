@@ -21,7 +21,7 @@ TOO_LONG_FOR_A_REASON: dict[str, str] = {}  # "path" or "path:function" -> why i
 LAYERS = {
     "words": {
         *("errors", "knobs", "languages", "song", "options", "seeds", "codes"),
-        *("files", "audio", "takes", "history", "writing", "kinds", "edits"),
+        *("files", "audio", "takes", "history", "writing", "kinds", "edits", "sources", "pieces"),
     },
     "widgets": {"widgets", "plots"},
     "models": {"checkpoints", "renderer", "codec", "nano.codec"},

@@ -7,7 +7,31 @@ from hypothesis import HealthCheck, given, settings
 from strategies import takes
 
 from acestep_nb import InputError, ProjectError, Take
+from acestep_nb.seeds import Seeds
 from acestep_nb.takes import RECORD, read_take
+
+FIRST = """{"schema": 1, "song": {"caption": "rain", "lyrics": "", "vocal_language": null, "bpm": null,
+"keyscale": null, "timesignature": null, "duration": 12.0}, "options": {"inference_steps": 8, "shift": 3.0},
+"seed": 7, "task": "text2music", "checkpoint": "nano", "checkpoint_hash": "sha256:0", "dtype": "float32",
+"device": "cpu", "versions": {"acestep_nb": "0.1.0"}, "timings": {"render": 0.5},
+"created": "2026-01-02T03:04:05+00:00", "parent": null}"""
+
+
+def test_a_record_of_the_first_schema_still_opens(tmp_path):
+    (tmp_path / RECORD).write_text(FIRST)
+    take = read_take(tmp_path)
+    assert (take.seed, take.seeds, take.task, take.edit) == (7, Seeds.of(7), "text2music", None)
+    assert (take.options.inference_steps, take.options.shift) == (8, 3.0)
+    assert not take.options.normalize, "it was kept as loud as it came"
+    assert take.song.duration == 12 and take.created == "2026-01-02T03:04:05+00:00"
+    assert json.loads(take.to_json())["schema"] == 2
+
+
+@pytest.mark.parametrize("wrong", ['"seed": -7', '"seed": "x"', '"tasks": 1, "seed": 7'])
+def test_a_damaged_record_of_the_first_schema_is_told(tmp_path, wrong):
+    (tmp_path / RECORD).write_text(FIRST.replace('"seed": 7', wrong))
+    with pytest.raises(ProjectError, match=RECORD):
+        read_take(tmp_path)
 
 
 @given(takes)
@@ -61,11 +85,14 @@ def test_peaks_are_found_again_from_the_sound(tmp_path, make_take):
     [
         lambda record: "{",
         lambda record: "[]",
-        lambda record: json.dumps(record | {"schema": 2}),
+        lambda record: json.dumps(record | {"schema": 3}),
         lambda record: json.dumps(record | {"mood": "blue"}),
-        lambda record: json.dumps({key: record[key] for key in record if key != "seed"}),
+        lambda record: json.dumps({key: record[key] for key in record if key != "seeds"}),
         lambda record: json.dumps(record | {"song": {"bpm": 12}}),
         lambda record: json.dumps(record | {"song": None}),
+        lambda record: json.dumps(record | {"seeds": 7}),
+        lambda record: json.dumps(record | {"edit": {"task": "remix", "sources": []}}),
+        lambda record: json.dumps(record | {"edit": 3}),
         lambda record: json.dumps(record | {"versions": 3}),
     ],
 )
