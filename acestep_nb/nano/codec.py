@@ -9,6 +9,7 @@ gradient.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,6 +32,9 @@ NOISE_FLOOR = 0.12
 MOMENTUM = 0.6
 HEADROOM = 0.1  # of the loudest a band was in the corpus, in nepers
 PHASE_SEED = 0
+BLOCK = 3000  # frames at 50 Hz that are decoded at once: one minute
+LOOKAHEAD = 50  # frames at the end of a block that only help those before them
+CONTEXT = 16  # frames whose phases a block takes over from the one before
 
 
 def band_edges() -> np.ndarray:
@@ -112,9 +116,33 @@ class SpectralCodec(ModelMixin, ConfigMixin):
 
     def decode(self, z: Tensor) -> DecoderOutput:
         """Sound `[take, 2, frame * 1920]` of latents `z` `[take, 64, frame]`."""
-        bands = self.unproject(z.transpose(1, 2).float())
-        mono = torch.stack([self._griffin_lim(self._magnitude(one)) for one in bands])
-        return DecoderOutput(sample=self._double(mono)[:, None].expand(-1, 2, -1))
+        return DecoderOutput(sample=torch.cat(list(self._mono_pieces(z)), -1)[:, None].expand(-1, 2, -1))
+
+    def pieces(self, z: Tensor) -> Iterator[Tensor]:
+        """The same sound as `decode` gives, one minute or less at a time, `[take, 2, sample]` each."""
+        for mono in self._mono_pieces(z):
+            yield mono[:, None].expand(-1, 2, -1)
+
+    def _mono_pieces(self, z: Tensor) -> Iterator[Tensor]:
+        """The sound of latents at 48 kHz, `[take, sample]`, in blocks whose phases go on from one to the next.
+
+        A block begins inside the one before and keeps its phases there, so that both are the same sound where
+        one is cut and the other goes on. The end of a block is thrown away: it did not hear what follows.
+        """
+        z = z.transpose(1, 2).float()
+        frames, start, cut = z.shape[1] * FRAMES_PER_LATENT, 0, 0
+        draws = [torch.Generator().manual_seed(PHASE_SEED) for _ in z]
+        known = torch.zeros(len(z), 0, BINS, dtype=torch.complex64, device=z.device)
+        while cut < frames:
+            end = min(start + BLOCK, frames)
+            bands = self.unproject(z[:, start // FRAMES_PER_LATENT : end // FRAMES_PER_LATENT])
+            found = [self._griffin_lim(self._magnitude(b), d, k) for b, d, k in zip(bands, draws, known)]
+            mono = torch.stack([wave for wave, _ in found])
+            settled = end if end == frames else end - LOOKAHEAD
+            seam = end if end == frames else settled - CONTEXT // 2
+            known = torch.stack([phase[settled - CONTEXT - start : settled - start] for _, phase in found])
+            yield self._double(mono)[:, 2 * HOP * (cut - start) : 2 * HOP * (seam - start)]
+            start, cut = settled - CONTEXT, seam
 
     def log_bands(self, mono: Tensor) -> Tensor:
         """Log-magnitude bands `[take, frame at 50 Hz, BANDS]` of mono sound `[take, sample]` at 24 kHz."""
@@ -176,17 +204,21 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         """Magnitude of each bin; no band gets louder than it was in the corpus, so that a stray latent is no burst."""
         return (torch.exp(bands.minimum(self.ceiling) @ self.spread) - NOISE_FLOOR).clamp(min=0)
 
-    def _griffin_lim(self, magnitude: Tensor) -> Tensor:
-        generator = torch.Generator().manual_seed(PHASE_SEED)
-        turn = torch.rand(magnitude.shape, generator=generator).to(magnitude.device) * 2 * torch.pi
+    def _griffin_lim(
+        self, magnitude: Tensor, draw: torch.Generator, known: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Sound `[sample]` and phases `[frame, BINS]` of a magnitude; the first phases are `known` and stay."""
+        turn = torch.rand(magnitude.shape, generator=draw).to(magnitude.device) * 2 * torch.pi
         phase = torch.polar(torch.ones_like(turn), turn)
+        phase[: len(known)] = known
         previous: Tensor | float = 0.0
         for _ in range(self.config.griffin_lim_iterations):
             spectrum = self.spectrum(self._waveform(magnitude * phase)[None])[0]
             estimate = spectrum + MOMENTUM * (spectrum - previous)
             previous = spectrum
             phase = estimate / estimate.abs().clamp(min=1e-6)
-        return self._waveform(magnitude * phase)
+            phase[: len(known)] = known
+        return self._waveform(magnitude * phase), phase
 
     def halve(self, x: Tensor) -> Tensor:
         """48 kHz to 24 kHz: `[take, sample]` to `[take, sample // 2]`."""
