@@ -209,11 +209,13 @@ class Engine:
     ) -> Iterator[tuple[int, torch.Tensor, Audio, dict[str, float]]]:
         """Seed, latents, sound and timings of takes rendered together; `number` is 0 for several."""
         from acestep_nb.renderer.guard import render_errors
+        from acestep_nb.renderer.request import Request
 
         began = time.perf_counter()
+        request = Request(condition, tuple(Seeds.of(seed) for seed in seeds))
         latents = self._renderer.render(
-            condition, seeds, batch.options, lambda step: batch.tell("rendering", number, step)
-        )
+            request, batch.options, lambda step: batch.tell("rendering", number, step)
+        ).latents
         render_seconds = time.perf_counter() - began
         for seed, own in zip(seeds, latents, strict=True):
             batch.tell("decoding", number, batch.steps)

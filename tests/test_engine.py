@@ -103,9 +103,9 @@ def test_an_accelerator_renders_all_takes_together(tiny_engine, monkeypatch):
     calls = []
     render = type(tiny_engine._renderer).render
 
-    def counted(self, condition, seeds, options, on_step):
-        calls.append((condition.takes, seeds))
-        return render(self, condition, seeds, options, on_step)
+    def counted(self, request, options, on_step):
+        calls.append((request.primary.takes, tuple(seeds.noise for seeds in request.seeds)))
+        return render(self, request, options, on_step)
 
     monkeypatch.setattr(type(tiny_engine._renderer), "render", counted)
     alone = tiny_engine.generate(SONG, seeds=[8], options=QUICK)[0]

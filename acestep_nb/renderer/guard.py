@@ -32,7 +32,7 @@ def render_errors(doing: str) -> Iterator[None]:
 
 def check_latents(latents: Tensor) -> None:
     """Raise `RenderError` when latents are NaN, infinite or all zero: decoding them would give no music."""
-    if not torch.isfinite(latents).all():
+    if not is_finite(latents):
         raise RenderError(
             "the model gave numbers that are not finite (NaN or Inf)",
             field="latents",
@@ -46,6 +46,24 @@ def check_latents(latents: Tensor) -> None:
             allowed="different from zero",
             remedy="Its files may be damaged: fetch them again.",
         )
+
+
+def is_finite(latents: Tensor) -> bool:
+    """Whether every number is one (neither NaN nor infinite)."""
+    return bool(torch.isfinite(latents).all())
+
+
+@contextmanager
+def in_float32(network: torch.nn.Module) -> Iterator[None]:
+    """Inside, a network of half precision computes in float32; its weights come back unchanged."""
+    dtype = next(network.parameters()).dtype
+    with torch.inference_mode(False):
+        network.to(torch.float32)
+    try:
+        yield
+    finally:
+        with torch.inference_mode(False):
+            network.to(dtype)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from acestep_nb.renderer.conditions import Condition
+from acestep_nb.seeds import Seeds
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,14 @@ class Request:
     """One batch for the renderer; everything has one entry per take, in the order of the seeds.
 
     `primary` holds for the first `int(steps * audio_cover_strength)` steps, `secondary` (the text2music
-    instruction over silence) for the rest; it is needed only with a strength below 1. `retake_seeds` are
-    needed with `retake_variance` above 0, `sde_seeds` with the sde method, `source` (latents
-    `[take, frame, 64]`, of the length of the context) with `cover_noise_strength` above 0.
+    instruction over silence) for the rest; without a secondary one the primary holds throughout. `source`
+    (latents `[take, frame, 64]`, as long as the context) is where `cover_noise_strength` starts; it is needed
+    only for that.
     """
 
     primary: Condition
-    seeds: tuple[int, ...]
+    seeds: tuple[Seeds, ...]
     secondary: Condition | None = None
-    retake_seeds: tuple[int, ...] | None = None
-    sde_seeds: tuple[int, ...] | None = None
     source: Tensor | None = None
     kept: Kept | None = None
 
