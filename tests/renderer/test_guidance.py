@@ -30,9 +30,7 @@ def test_recorded_apg_with_momentum(recorded):
 @pytest.mark.parametrize(("out", "dim"), [("apg_nomom.out", 1), ("apg_nomom_lastdim.out", -1)])
 def test_recorded_apg_without_momentum(recorded, out, dim):
     cond, uncond = recorded["apg_nomom.cond"], recorded["apg_nomom.uncond"]
-    assert torch.allclose(
-        apg(cond, with_momentum(cond - uncond, None), SCALE, dim), recorded[out], atol=1e-5
-    )
+    assert torch.allclose(apg(cond, with_momentum(cond - uncond, None), SCALE, dim), recorded[out], atol=1e-5)
 
 
 def test_recorded_cfg(recorded):
