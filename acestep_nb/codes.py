@@ -29,9 +29,10 @@ CODE_LEVELS = (8, 8, 8, 5, 5, 5)
 """Steps of each digit of a code, the quickest-turning first; a checkpoint may have others."""
 CODEBOOK = math.prod(CODE_LEVELS)
 """How many codes there are: 0–63999 are valid."""
+AUDIO_CODE = re.compile(r"<\|audio_code_(\d+)\|>")
+"""How a code is written in text, and the form of the planner's tokens for codes."""
 
 _SHORTEST = 0.1
-_WRITTEN = re.compile(r"<\|audio_code_(\d+)\|>")
 
 
 def latent_frames(seconds: float) -> int:
@@ -63,14 +64,14 @@ def checked_codes(codes: Iterable[object], size: int = CODEBOOK) -> tuple[int, .
 
 def parse_codes(text: str, size: int = CODEBOOK) -> tuple[int, ...]:
     """The codes of a text made of nothing but ``<|audio_code_N|>``, spaces and commas, else ``InputError``."""
-    if rest := re.sub(r"[\s,]+", " ", _WRITTEN.sub(" ", text)).strip():
+    if rest := re.sub(r"[\s,]+", " ", AUDIO_CODE.sub(" ", text)).strip():
         raise _refused(rest, size)
-    return checked_codes(map(int, _WRITTEN.findall(text)), size)
+    return checked_codes(map(int, AUDIO_CODE.findall(text)), size)
 
 
 def codes_in(text: str, size: int = CODEBOOK) -> tuple[int, ...]:
     """The codes anywhere in a text, the rest ignored; one too large counts as the last of the codebook."""
-    return tuple(min(int(digits), size - 1) for digits in _WRITTEN.findall(text))
+    return tuple(min(int(digits), size - 1) for digits in AUDIO_CODE.findall(text))
 
 
 def format_codes(codes: Iterable[int]) -> str:

@@ -30,9 +30,16 @@ class PlanOptions:
     rewritten. With all four off nothing is planned.
     """
 
-    thinking: bool = knob_field(True, Knob("Thinking", "Compose the song as codes before it is rendered.", switch=True))
+    thinking: bool = knob_field(
+        True, Knob("Thinking", "Compose the song as codes before it is rendered.", switch=True)
+    )
     use_cot_metas: bool = knob_field(
-        True, Knob("Fill metas", "Let the planner choose tempo, key, time and duration that are left open.", switch=True)
+        True,
+        Knob(
+            "Fill metas",
+            "Let the planner choose the tempo, key, time and duration left open.",
+            switch=True,
+        ),
     )
     use_cot_caption: bool = knob_field(
         True, Knob("Rewrite caption", "Let the planner write the caption anew, in more detail.", switch=True)
@@ -41,18 +48,31 @@ class PlanOptions:
         True, Knob("Detect language", "Let the planner name the language if it is left open.", switch=True)
     )
     temperature: float = knob_field(
-        0.85, Knob("Temperature", "Higher is bolder, 0 always the likeliest.", minimum=0, maximum=2, step=0.05)
+        0.85,
+        Knob("Temperature", "Higher is bolder, 0 always the likeliest.", minimum=0, maximum=2, step=0.05),
     )
     cfg_scale: float = knob_field(
         2.0,
-        Knob("Planner guidance", "How strictly the caption is followed; 1 is off.", minimum=1, maximum=3, step=0.1),
+        Knob(
+            "Planner guidance",
+            "How strictly the caption is followed; 1 is off.",
+            minimum=1,
+            maximum=3,
+            step=0.1,
+        ),
     )
     top_k: int = knob_field(
         0, Knob("Top k", "Choose among this many tokens; 0 is off.", minimum=0, maximum=100, step=1)
     )
     top_p: float = knob_field(
         0.9,
-        Knob("Top p", "Choose among the likeliest, to this share; 0 and 1 are off.", minimum=0, maximum=1, step=0.01),
+        Knob(
+            "Top p",
+            "Choose among the likeliest, to this share; 0 and 1 are off.",
+            minimum=0,
+            maximum=1,
+            step=0.01,
+        ),
     )
     repetition_penalty: float = knob_field(
         1.0,

@@ -21,10 +21,10 @@ TOO_LONG_FOR_A_REASON: dict[str, str] = {}  # "path" or "path:function" -> why i
 LAYERS = {
     "words": {
         *("errors", "knobs", "languages", "song", "options", "seeds", "codes"),
-        *("files", "audio", "takes", "history", "writing", "kinds", "edits", "sources", "pieces"),
+        *("files", "audio", "takes", "history", "writing", "kinds", "edits", "sources", "pieces", "plans"),
     },
     "widgets": {"widgets", "plots"},
-    "models": {"checkpoints", "renderer", "codec", "nano.codec"},
+    "models": {"checkpoints", "renderer", "planner", "codec", "nano.codec"},
     "engine": {"engine", "jobs"},
     "panels": {"panels"},
     "tools": {"cli", "lab", "doctor", "__main__", "nano"},
