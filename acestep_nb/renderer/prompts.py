@@ -6,6 +6,8 @@ another wording is another condition. Nothing here needs torch.
 
 from __future__ import annotations
 
+from acestep_nb.errors import InputError
+
 INSTRUCTIONS = {
     "text2music": "Fill the audio semantic mask based on the given conditions:",
     "cover": "Generate audio semantic tokens based on the given conditions:",
@@ -27,10 +29,23 @@ UNKNOWN_LANGUAGE = "unknown"
 
 
 def instruction(task: str, tracks: tuple[str, ...] = ()) -> str:
-    """The instruction sentence of `task`; track names are upper-cased and joined with ` | `."""
+    """The instruction sentence of `task`; track names are upper-cased and joined with ` | `.
+
+    Raises `InputError` for a task that is not known; the original took it for text2music.
+    """
+    if task not in INSTRUCTIONS:
+        allowed = ", ".join(INSTRUCTIONS)
+        raise InputError(field="task", value=task, allowed=allowed, remedy="Ask for one of these.")
     if tracks or task not in INSTRUCTIONS_WITHOUT_TRACK:
         return INSTRUCTIONS[task].format(tracks=" | ".join(track.upper() for track in tracks))
     return INSTRUCTIONS_WITHOUT_TRACK[task]
+
+
+def plain_caption(caption: str) -> str:
+    """The caption itself, also when a whole prompt was given as caption, as in the data for fine-tuning."""
+    if "# Instruction" not in caption or "# Caption" not in caption:
+        return caption
+    return caption.split("# Caption", 1)[1].split("# Metas", 1)[0].strip()
 
 
 def metas(bpm: int | None, timesignature: str | None, keyscale: str | None, duration: float) -> str:

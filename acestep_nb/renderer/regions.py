@@ -89,7 +89,9 @@ def reference_clip(audio: Audio, seed: int) -> Audio | None:
     length = samples.shape[1]
     third, draw = length // 3, random.Random(seed)
     ends = (third, 2 * third, length)
-    starts = [at * third + draw.randint(0, max(0, end - at * third - _SEGMENT)) for at, end in enumerate(ends)]
+    starts = [
+        at * third + draw.randint(0, max(0, end - at * third - _SEGMENT)) for at, end in enumerate(ends)
+    ]
     return Audio(np.concatenate([samples[:, at : at + _SEGMENT] for at in starts], axis=1), SAMPLE_RATE)
 
 
