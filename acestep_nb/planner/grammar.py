@@ -18,11 +18,11 @@ import torch
 
 from acestep_nb.codes import AUDIO_CODE, CODEBOOK
 from acestep_nb.errors import CheckpointError, InputError
+from acestep_nb.planner.cot import FIELDS
+from acestep_nb.planner.prompts import require_readable
 from acestep_nb.song import Song, knob
 
 GENRES, CAPTION, LANGUAGE = "genres", "caption", "language"
-FIELDS = ("bpm", CAPTION, "duration", GENRES, "keyscale", LANGUAGE, "timesignature")
-"""The fields of a plan in the order in which they are written."""
 PHASES = ("plan", "understand")
 MAX_DURATION = 600
 THINK, END_THINK = "<think>", "</think>"
@@ -49,7 +49,7 @@ lyrics[max_tokens=4096]: /[^\x00-\x08\x0b-\x1f\x7f]*/
 class PlanRequest:
     """What a plan must hold: values that are fixed, fields that are left out, and what follows the metas.
 
-    ``fixed`` maps a field of :data:`FIELDS` to its text (``{"bpm": "92", "language": "en"}``); ``skipped``
+    ``fixed`` maps a field of ``cot.FIELDS`` to its text (``{"bpm": "92", "language": "en"}``); ``skipped``
     are fields that are not written. Phase ``"plan"`` ends with ``</think>``, ``"understand"`` goes on with
     lyrics to the end of the turn. Values that contradict one another raise ``InputError``.
     """
@@ -108,7 +108,6 @@ class PlanGrammar:
     def __init__(self, tokenizer: Any, vocabulary: int) -> None:
         self.vocabulary = vocabulary
         self._tokenizer = tokenizer
-        self._special = frozenset(tokenizer.added_tokens_decoder)
         self._trie = _without_codes(tokenizer, vocabulary)
         self._compiled = lru_cache(maxsize=8)(self._compile)
         self._language = self._spelled("\n") + self._spelled(f"{LANGUAGE}:")
@@ -140,14 +139,8 @@ class PlanGrammar:
         return f"{_choice(spelled)} {self._literal(chr(10))}"
 
     def _fixed(self, name: str, value: str) -> list[int]:
-        tokens = self._encoded(f" {value}\n")
-        if self._special & set(tokens) or self._decoded(tokens) != f" {value}\n":
-            raise InputError(
-                field=name,
-                value=value,
-                allowed="text that the planner's vocabulary can write, without control tokens",
-            )
-        return tokens
+        require_readable(self._tokenizer, {name: value})
+        return self._encoded(f" {value}\n")
 
     def _literal(self, text: str) -> str:
         return _tokens(self._spelled(text))
