@@ -15,7 +15,6 @@ from acestep_nb.codes import LATENT_CHANNELS
 from acestep_nb.errors import InputError
 from acestep_nb.kinds import Kind
 from acestep_nb.options import RenderOptions, resolved
-from acestep_nb.renderer import conditions
 from acestep_nb.renderer.attention import ConditionMemory, condition_memory
 from acestep_nb.renderer.conditions import Condition
 from acestep_nb.renderer.guard import check_latents, in_float32, is_finite, render_errors
@@ -23,7 +22,6 @@ from acestep_nb.renderer.guidance import guided
 from acestep_nb.renderer.request import Rendered, Request
 from acestep_nb.renderer.samplers import OnStep, denoise, mixed, retaken
 from acestep_nb.renderer.schedules import Schedule, schedule
-from acestep_nb.song import Song
 
 RETRIED = "rendered again in float32: in {} the numbers left their range"
 
@@ -33,12 +31,6 @@ class Renderer:
     """Turns conditions into latents with the networks of one checkpoint."""
 
     models: Models
-
-    @torch.inference_mode()
-    def condition(self, songs: Sequence[Song]) -> Condition:
-        """What the network is told about a batch with one take for each song."""
-        with render_errors("reading the words"):
-            return conditions.text2music(self.models, songs)
 
     @torch.inference_mode()
     def render(self, request: Request, options: RenderOptions, on_step: OnStep) -> Rendered:
