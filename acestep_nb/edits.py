@@ -141,11 +141,6 @@ class RepaintOptions:
             return self.repaint_wav_crossfade_sec
         return _CROSSFADE_SECONDS * self.injection_ratio
 
-    @property
-    def splices(self) -> bool:
-        """Whether the finished sound gets the source's own samples back outside the region."""
-        return self.repaint_mode != "aggressive"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
@@ -227,6 +222,11 @@ class Edit:
         _check_fit(self)
         if not isinstance(self.repaint, RepaintOptions | None):
             raise InputError(field="repaint", value=self.repaint, allowed="RepaintOptions or empty")
+
+    @property
+    def splices(self) -> bool:
+        """Whether the finished sound gets the source's own samples back outside the region."""
+        return self.repaint is not None and self.repaint.repaint_mode != "aggressive"
 
     def to_dict(self) -> dict[str, Any]:
         """The edit as plain JSON values."""

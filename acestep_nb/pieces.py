@@ -12,7 +12,7 @@ from acestep_nb.codes import SAMPLE_RATE, SAMPLES_PER_LATENT
 from acestep_nb.edits import LONGEST, Edit
 from acestep_nb.errors import InputError
 
-_ROUNDING = 1e-6  # seconds that are no time
+_ROUNDING = 1e-4  # seconds that are no time: resampling moves an end by a sample
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,12 @@ def pieces_of(edit: Edit, samples: int) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
+def length_of(pieces: tuple[Piece, ...], samples: int) -> float:
+    """Seconds that the sound has when all pieces are done."""
+    begin, end = pieces[-1].window
+    return (begin + max(0, samples - end)) / SAMPLE_RATE + pieces[-1].seconds
+
+
 def splice(source: Samples, new: Samples, region: tuple[int, int], crossfade: int) -> Samples:
     """The new sound inside the region, the source's own samples outside; all ``[channel, sample]``.
 
@@ -79,12 +85,12 @@ def _ramp(length: int) -> Samples:
 def _around(region: tuple[float, float], samples: int, context: float | None) -> Piece:
     """The region with so many seconds of the source on either side."""
     if context is None:
-        return Piece((0, samples), region)
+        return _piece((0, samples), region)
     start = _frame_before(region[0] - context)
     end = min(
         samples, math.ceil((region[1] + context) * SAMPLE_RATE / SAMPLES_PER_LATENT) * SAMPLES_PER_LATENT
     )
-    return Piece((start, end), _moved(region, start))
+    return _piece((start, end), region)
 
 
 def _steps(region: tuple[float, float], samples: int, context: float, step: float) -> list[Piece]:
@@ -96,8 +102,7 @@ def _steps(region: tuple[float, float], samples: int, context: float, step: floa
     for number in range(count):
         end = round((length + more * number / count) * SAMPLE_RATE)
         own = (end / SAMPLE_RATE - overlap, length + more * (number + 1) / count)
-        start = _frame_before(own[0] - context)
-        pieces.append(Piece((start, end), _moved(own, start)))
+        pieces.append(_piece((_frame_before(own[0] - context), end), own))
     return pieces
 
 
@@ -106,8 +111,10 @@ def _frame_before(seconds: float) -> int:
     return max(0, math.floor(seconds * SAMPLE_RATE / SAMPLES_PER_LATENT + _ROUNDING)) * SAMPLES_PER_LATENT
 
 
-def _moved(region: tuple[float, float], start: int) -> tuple[float, float]:
-    return region[0] - start / SAMPLE_RATE, region[1] - start / SAMPLE_RATE
+def _piece(window: tuple[int, int], region: tuple[float, float]) -> Piece:
+    """The piece with a region that is given in seconds of the whole; what rounding left behind the end is cut."""
+    heard, offset = (window[1] - window[0]) / SAMPLE_RATE, window[0] / SAMPLE_RATE
+    return Piece(window, (min(region[0] - offset, heard), max(region[1] - offset, 0.0)))
 
 
 def _check_touches(region: tuple[float, float], length: float) -> None:

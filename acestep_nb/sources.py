@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +11,38 @@ from acestep_nb.audio import Audio
 from acestep_nb.codes import SAMPLE_RATE
 from acestep_nb.edits import Source
 from acestep_nb.errors import InputError, ProjectError
+from acestep_nb.song import Song
 from acestep_nb.takes import Take
 
 Sounding = Audio | Take | str | Path
 """What a verb takes as a source: samples, a take, or the path of a sound file."""
 
 
-def sound_of(source: Sounding, field: str = "source") -> Audio:
-    """The samples of a source as they are; ``InputError`` when there are none."""
-    if isinstance(source, Audio):
-        return source
+@dataclass(frozen=True)
+class Opened:
+    """A source that was read: its ``sound``, how a take tells of it, and what the take that it is knows.
+
+    ``parent`` is the name of the kept take that the source is, ``song`` the song of a take.
+    """
+
+    sound: Audio
+    record: Source
+    parent: str | None = None
+    song: Song | None = None
+
+
+def opened(source: Sounding, field: str = "source") -> Opened:
+    """The source with its samples as they are; ``InputError`` when there are none."""
     try:
+        if isinstance(source, Audio):
+            return Opened(source, Source.of(source))
         if isinstance(source, Take):
-            return source.audio
+            sound = source.audio
+            return Opened(sound, Source.of(sound, source.name), source.name or None, source.song)
         if isinstance(source, (str, Path)) and str(source).strip():
-            return Audio.load(Path(source).expanduser())
+            path = Path(source).expanduser()
+            sound = Audio.load(path)
+            return Opened(sound, Source.of(sound, path.name))
     except (InputError, ProjectError) as error:
         message = f"the {field} cannot be read: {error.args[0]}"
         raise InputError(message, field=field, value=error.value, remedy=error.remedy) from error
@@ -34,18 +52,6 @@ def sound_of(source: Sounding, field: str = "source") -> Audio:
         allowed="an Audio, a take, or the path of a sound file",
         remedy='Give for example Audio.load("song.flac"), a take, or "song.flac".',
     )
-
-
-def record_of(source: Sounding, audio: Audio) -> Source:
-    """How a take tells where it came from: the name of the source and a hash of its samples."""
-    if isinstance(source, Take):
-        return Source.of(audio, source.name)
-    return Source.of(audio, "" if isinstance(source, Audio) else Path(source).name)
-
-
-def parent_of(source: Sounding) -> str | None:
-    """The name of the kept take that the source is, if it is one."""
-    return (source.name or None) if isinstance(source, Take) else None
 
 
 def joined(*sounds: Audio) -> Audio:

@@ -108,7 +108,9 @@ def test_tracks_are_read_as_people_write_them():
 def test_how_firmly_each_mode_holds_the_outside(options, kept):
     ratio, frames, seconds = options.injection_ratio, options.crossfade_frames, options.crossfade_seconds
     assert (ratio, frames, seconds) == pytest.approx(kept)
-    assert options.splices == (options.repaint_mode != "aggressive")
+    assert edit(task="repaint", region=(0, 1), repaint=options).splices == (
+        options.repaint_mode != "aggressive"
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_repaint_options_have_ranges(wrong):
 
 def test_a_repaint_always_says_how_the_outside_stays():
     assert edit(task="repaint", region=(3, 6)).repaint == RepaintOptions()
-    assert edit(task="cover").repaint is None
+    assert edit(task="cover").repaint is None and not edit(task="cover").splices
 
 
 def test_every_knob_of_an_edit_explains_itself():

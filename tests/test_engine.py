@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from acestep_nb.engine import Engine, Progress
-from acestep_nb.errors import Cancelled, CheckpointError, InputError, RenderError
-from acestep_nb.options import RenderOptions
+from acestep_nb.errors import Cancelled, InputError, RenderError
+from acestep_nb.options import RenderOptions, resolved
+from acestep_nb.renderer.renderer import Renderer
+from acestep_nb.renders import Renders
+from acestep_nb.seeds import Seeds
 from acestep_nb.song import DEFAULT_DURATION, Song
 
 SONG = Song(caption="piano ballad", lyrics="[Verse]\nmoonlight", duration=10)
@@ -55,13 +58,15 @@ def test_a_take_knows_what_made_it(tiny_engine, tiny_checkpoint):
     song = Song(caption="x")
     take = tiny_engine.generate(song, options=QUICK)[0]
     assert take.song == replace(song, duration=DEFAULT_DURATION) and take.audio.duration == DEFAULT_DURATION
-    assert (take.options, take.task, take.parent, take.name, take.folder) == (
-        QUICK,
+    assert take.options == resolved(QUICK, tiny_engine.kind) and take.options.shift == 3
+    assert (take.task, take.edit, take.codes, take.reference, take.notes) == (
         "text2music",
         None,
-        "",
+        (),
         None,
+        (),
     )
+    assert (take.parent, take.name, take.folder) == (None, "", None)
     assert (take.checkpoint, take.dtype, take.device) == ("tiny", "float32", "cpu")
     assert take.checkpoint_hash == tiny_engine.checkpoint_hash and take.checkpoint_hash.startswith(
         "fingerprint:"
@@ -69,7 +74,8 @@ def test_a_take_knows_what_made_it(tiny_engine, tiny_checkpoint):
     assert set(take.versions) == {"acestep_nb", "diffusers", "python", "torch", "transformers"}
     assert set(take.timings) == {"condition", "render", "decode"} and min(take.timings.values()) >= 0
     assert same(take, tiny_engine.generate(take.song, seeds=[take.seed], options=take.options)[0])
-    assert json.loads(take.to_json())["seed"] == take.seed
+    assert take.seeds == Seeds.of(take.seed)
+    assert json.loads(take.to_json())["seeds"]["noise"] == take.seed
 
 
 def test_progress_in_words(tiny_engine):
@@ -101,15 +107,15 @@ def test_progress_of_takes_that_are_rendered_together():
 def test_an_accelerator_renders_all_takes_together(tiny_engine, monkeypatch):
     """No accelerator here: the CPU stands in for one, so that the grouping runs."""
     calls = []
-    render = type(tiny_engine._renderer).render
+    render = Renderer.render
 
     def counted(self, request, options, on_step):
         calls.append((request.primary.takes, tuple(seeds.noise for seeds in request.seeds)))
         return render(self, request, options, on_step)
 
-    monkeypatch.setattr(type(tiny_engine._renderer), "render", counted)
+    monkeypatch.setattr(Renderer, "render", counted)
     alone = tiny_engine.generate(SONG, seeds=[8], options=QUICK)[0]
-    monkeypatch.setattr(Engine, "device", "cuda:0")
+    monkeypatch.setattr(Renders, "together", True)
     told = []
     takes = tiny_engine.generate(SONG, seeds=[7, 8], options=QUICK, on_progress=lambda p: told.append(str(p)))
     assert told[1] == "rendering 2 takes · step 0/2" and told[-1] == "decoding 2 takes"
@@ -150,14 +156,15 @@ def test_cancel_keeps_the_takes_that_are_ready(tiny_engine):
 
 
 def test_an_error_keeps_the_takes_that_are_ready(tiny_engine, monkeypatch):
-    ready, decode = [], tiny_engine._codec.decode
+    ready, codec = [], tiny_engine._renders.codec
+    decode = codec.decode
 
-    def second_fails(latents, seconds):
+    def second_fails(latents, *how):
         if ready:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
-        return decode(latents, seconds)
+        return decode(latents, *how)
 
-    monkeypatch.setattr(tiny_engine._codec, "decode", second_fails)
+    monkeypatch.setattr(codec, "decode", second_fails)
     with pytest.raises(RenderError, match="memory"):
         tiny_engine.generate(SONG, seeds=[1, 2], options=QUICK, on_take=ready.append)
     assert [take.seed for take in ready] == [1]
@@ -211,14 +218,8 @@ def test_numbers_that_are_not_finite_are_no_take(tiny_engine, bad, words):
 
 def test_silence_is_no_take(tiny_engine, monkeypatch):
     vae = tiny_engine._models.vae
-    decode = vae.decode
-
-    def silent(z):
-        out = decode(z)
-        out.sample = out.sample * 0
-        return out
-
-    monkeypatch.setattr(vae, "decode", silent)
+    pieces = vae.pieces
+    monkeypatch.setattr(vae, "pieces", lambda z: (sound * 0 for sound in pieces(z)))
     with pytest.raises(RenderError, match="silent"):
         tiny_engine.generate(SONG, seeds=[1], options=QUICK)
 
@@ -249,11 +250,23 @@ def test_unusable_device_or_dtype(tiny_checkpoint, field, value):
     assert caught.value.field == field and caught.value.remedy
 
 
-def test_a_checkpoint_that_needs_guidance_is_refused(own_checkpoint):
+def test_a_checkpoint_that_is_not_turbo_follows_guidance(own_checkpoint):
     file = own_checkpoint / "transformer" / "config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"is_turbo": False}))
-    with pytest.raises(CheckpointError, match="guidance"):
-        Engine.load(own_checkpoint, device="cpu")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"is_turbo": False, "model_version": "base"}))
+    base = Engine.load(own_checkpoint, device="cpu")
+    assert (base.kind.name, base.kind.inference_steps, base.kind.guidance_scale) == ("base", 50, 7)
+    quick, sizes = replace(QUICK, inference_steps=1), []
+    hook = base._models.transformer.register_forward_pre_hook(
+        lambda module, args, kwargs: sizes.append(len(kwargs["hidden_states"])), with_kwargs=True
+    )
+    try:
+        guided, plain = (
+            base.generate(SONG, seeds=[1], options=replace(quick, guidance_scale=scale))[0]
+            for scale in (7, 1)
+        )
+    finally:
+        hook.remove()
+    assert sizes == [2, 1] and not same(guided, plain) and guided.options.guidance_scale == 7
 
 
 def test_half_precision_stays_near(tiny_engine, tiny_checkpoint):

@@ -24,8 +24,11 @@ LAYERS = {
         *("files", "audio", "takes", "history", "writing", "kinds", "edits", "sources", "pieces", "plans"),
     },
     "widgets": {"widgets", "plots"},
-    "models": {"checkpoints", "renderer", "planner", "codec", "nano.codec"},
-    "engine": {"engine", "jobs"},
+    "models": {
+        *("checkpoints", "renderer", "planner", "codec", "nano.codec"),
+        *("scores.attention", "scores.quality", "scores.reading"),
+    },
+    "engine": {"engine", "renders", "verbs", "scoring", "jobs"},
     "panels": {"panels"},
     "tools": {"cli", "lab", "doctor", "__main__", "nano"},
 }
