@@ -32,7 +32,7 @@ NOISE_FLOOR = 0.12
 MOMENTUM = 0.6
 HEADROOM = 0.1  # of the loudest a band was in the corpus, in nepers
 PHASE_SEED = 0
-BLOCK = 3000  # frames at 50 Hz that are decoded at once: one minute
+BLOCK = 1500  # frames at 50 Hz that are decoded at once: half a minute
 LOOKAHEAD = 50  # frames at the end of a block that only help those before them
 CONTEXT = 16  # frames whose phases a block takes over from the one before
 
@@ -119,7 +119,7 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         return DecoderOutput(sample=torch.cat(list(self._mono_pieces(z)), -1)[:, None].expand(-1, 2, -1))
 
     def pieces(self, z: Tensor) -> Iterator[Tensor]:
-        """The same sound as `decode` gives, one minute or less at a time, `[take, 2, sample]` each."""
+        """The same sound as `decode` gives, half a minute or less at a time, `[take, 2, sample]` each."""
         for mono in self._mono_pieces(z):
             yield mono[:, None].expand(-1, 2, -1)
 
@@ -132,16 +132,19 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         z = z.transpose(1, 2).float()
         frames, start, cut = z.shape[1] * FRAMES_PER_LATENT, 0, 0
         draws = [torch.Generator().manual_seed(PHASE_SEED) for _ in z]
-        known = torch.zeros(len(z), 0, BINS, dtype=torch.complex64, device=z.device)
+        known = [torch.zeros(0, BINS, dtype=torch.complex64, device=z.device)] * len(z)
         while cut < frames:
             end = min(start + BLOCK, frames)
-            bands = self.unproject(z[:, start // FRAMES_PER_LATENT : end // FRAMES_PER_LATENT])
-            found = [self._griffin_lim(self._magnitude(b), d, k) for b, d, k in zip(bands, draws, known)]
-            mono = torch.stack([wave for wave, _ in found])
             settled = end if end == frames else end - LOOKAHEAD
             seam = end if end == frames else settled - CONTEXT // 2
-            known = torch.stack([phase[settled - CONTEXT - start : settled - start] for _, phase in found])
-            yield self._double(mono)[:, 2 * HOP * (cut - start) : 2 * HOP * (seam - start)]
+            bands = self.unproject(z[:, start // FRAMES_PER_LATENT : end // FRAMES_PER_LATENT])
+            mono = torch.empty(len(z), (seam - cut) * HOP * 2, device=z.device)
+            for i, own in enumerate(bands):
+                wave, phase = self._griffin_lim(self._magnitude(own), draws[i], known[i])
+                mono[i] = self._double(wave[None])[0, 2 * HOP * (cut - start) : 2 * HOP * (seam - start)]
+                known[i] = phase[settled - CONTEXT - start : settled - start].clone()
+            del bands, own, wave, phase  # what the next block needs in memory
+            yield mono
             start, cut = settled - CONTEXT, seam
 
     def log_bands(self, mono: Tensor) -> Tensor:
@@ -204,9 +207,7 @@ class SpectralCodec(ModelMixin, ConfigMixin):
         """Magnitude of each bin; no band gets louder than it was in the corpus, so that a stray latent is no burst."""
         return (torch.exp(bands.minimum(self.ceiling) @ self.spread) - NOISE_FLOOR).clamp(min=0)
 
-    def _griffin_lim(
-        self, magnitude: Tensor, draw: torch.Generator, known: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _griffin_lim(self, magnitude: Tensor, draw: torch.Generator, known: Tensor) -> tuple[Tensor, Tensor]:
         """Sound `[sample]` and phases `[frame, BINS]` of a magnitude; the first phases are `known` and stay."""
         turn = torch.rand(magnitude.shape, generator=draw).to(magnitude.device) * 2 * torch.pi
         phase = torch.polar(torch.ones_like(turn), turn)
