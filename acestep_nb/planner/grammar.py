@@ -27,17 +27,17 @@ PHASES = ("plan", "understand")
 MAX_DURATION = 600
 THINK, END_THINK = "<think>", "</think>"
 
-# Free text in llguidance's Lark dialect. No backtick, which would open a Markdown block; a caption goes on in
-# lines that are indented, as in YAML. A part that reaches its limit of tokens ends there.
+# Free text in llguidance's Lark dialect. No backtick, which would open a Markdown block, and no <, which would
+# begin a tag; a caption goes on in lines that are indented, as in YAML. What reaches its limit of tokens ends.
 _TEXT = {
     CAPTION: r"""
 caption: first "\n" (more "\n"){0,15}
-first[max_tokens=512]: / [^\s`][^`\x00-\x1f\x7f]*/
-more[max_tokens=512]: /[ \t]+[^\s`][^`\x00-\x1f\x7f]*/
+first[max_tokens=512]: / [^\s`<][^`<\x00-\x1f\x7f]*/
+more[max_tokens=512]: /[ \t]+[^\s`<][^`<\x00-\x1f\x7f]*/
 """,
     GENRES: r"""
 genres: listed "\n"
-listed[max_tokens=64]: / [^\s`][^`\x00-\x1f\x7f]*/
+listed[max_tokens=64]: / [^\s`<][^`<\x00-\x1f\x7f]*/
 """,
     "lyrics": r"""
 lyrics[max_tokens=4096]: /[^\x00-\x08\x0b-\x1f\x7f]*/

@@ -122,11 +122,12 @@ def _control(tokenizer: Any, text: str) -> str | None:
 
 
 def _unknown(tokenizer: Any, text: str) -> str | None:
-    """The first character that the vocabulary lacks."""
-    unknown = tokenizer.unk_token_id
-    if unknown is None or unknown not in _plain(tokenizer, text):
+    """The first part of the text that the vocabulary lacks."""
+    read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    if tokenizer.unk_token_id is None or tokenizer.unk_token_id not in read["input_ids"]:
         return None
-    return next((character for character in text if unknown in _plain(tokenizer, character)), text)
+    start, end = read["offset_mapping"][read["input_ids"].index(tokenizer.unk_token_id)]
+    return text[start:end]
 
 
 def _plain(tokenizer: Any, text: str) -> list[int]:
