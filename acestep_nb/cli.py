@@ -1,4 +1,4 @@
-"""The command line: ``acestep-nb lab · generate · doctor · eval``. Its options take their words from the knobs."""
+"""The command line: ``acestep-nb lab · generate · doctor · eval · bench``; its options take their words from knobs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import acestep_nb
+from acestep_nb.bench import PARTS, figures_of
 from acestep_nb.errors import AceStepError, Cancelled, InputError
 from acestep_nb.history import History
 from acestep_nb.knobs import Knob, knobs
@@ -66,7 +67,9 @@ def _fail(error: AceStepError, words: list[str], kept: list[dict[str, Any]], cod
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="acestep-nb", description="Words become a song.")
     parser.add_argument("--version", action="version", version=acestep_nb.__version__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | generate | doctor | eval")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="lab | generate | doctor | eval | bench"
+    )
 
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab; options go on to JupyterLab")
     lab.set_defaults(run=_lab)
@@ -90,11 +93,17 @@ def _parse(words: list[str]) -> argparse.Namespace:
     measure.add_argument("--songs", metavar="N", type=int, default=40, help="how many songs (default: 40)")
     measure.set_defaults(run=_eval)
 
+    bench = commands.add_parser(
+        "bench", help="measure how fast a part is beside the library it stands in for"
+    )
+    bench.add_argument("part", metavar="PART", help=f"what to measure: {', '.join(PARTS)}")
+    bench.set_defaults(run=_bench)
+
     for command in (generate, measure):
         command.add_argument("--model", default="nano", help="a checkpoint's name or folder (default: nano)")
-    for command in (generate, doctor, measure):
+    for command in (generate, doctor, measure, bench):
         command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    for command in (lab, generate, doctor, measure):
+    for command in (lab, generate, doctor, measure, bench):
         command.add_argument(
             "--traceback", action="store_true", help="let an unforeseen error show where it is"
         )
@@ -174,6 +183,13 @@ def _eval(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         remedy = 'Run: pip install "acestep-nb[train]"'
         raise AceStepError(f"{error.name} is not installed", remedy=remedy) from error
+    print(json.dumps(figures, indent=None if args.json else 1))
+    return 0
+
+
+def _bench(args: argparse.Namespace) -> int:
+    with contextlib.redirect_stdout(sys.stderr):
+        figures = figures_of(args.part, on_progress=_say)
     print(json.dumps(figures, indent=None if args.json else 1))
     return 0
 

@@ -26,11 +26,11 @@ LAYERS = {
     "widgets": {"widgets", "plots"},
     "models": {
         *("checkpoints", "renderer", "planner", "codec", "nano.codec"),
-        *("scores.attention", "scores.quality", "scores.reading"),
+        *("scores.attention", "scores.quality", "scores.reading", "scores.contrast", "scores.judging"),
     },
     "engine": {"engine", "renders", "verbs", "scoring", "jobs"},
     "panels": {"panels"},
-    "tools": {"cli", "lab", "doctor", "__main__", "nano"},
+    "tools": {"bench", "cli", "lab", "doctor", "__main__", "nano"},
 }
 MAY_IMPORT = {
     "words": {"words"},
