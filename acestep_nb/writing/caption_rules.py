@@ -1,0 +1,172 @@
+"""Rules on the caption alone: styles that clash, metas that belong in their fields, words that say nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from acestep_nb.song import Song
+from acestep_nb.writing.context import Context
+from acestep_nb.writing.data import load
+from acestep_nb.writing.hints import Fix, Hint, changed
+from acestep_nb.writing.keys import Meta, metas_in, odd_meters
+from acestep_nb.writing.syllables import script_of
+from acestep_nb.writing.terms import Found, find, first, listed, pattern
+
+_CLAUSE = re.compile(r"[^,;，、；。.\n]+")
+_BETWEEN = re.compile(
+    r"\s+(?:and|with|plus|meets|vs\.?|versus|x|&|\+|y|con|und|mit|et|avec)\s+|と|和|与|與|와 |과 |\s*[&+×/]\s*"
+)
+_EVOLUTION = {
+    "ja": "始まりは{}、やがて{}に変わる",
+    "zh": "开头是{}，然后转为{}",
+    "ko": "시작은 {}, 이어서 {}(으)로 바뀜",
+    "es": "empieza como {} y luego se convierte en {}",
+    "en": "starts as {}, then turns into {}",
+}
+_LATIN_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_SPANISH = re.compile(r"[áéíóúñ]|\b(?:música|clásica|con|metal extremo|suave|voz|guitarra)\b", re.IGNORECASE)
+
+
+def style_conflict(context: Context) -> Iterator[Hint]:
+    """``style-conflict``: two styles that do not mix, asked for at the same time."""
+    caption = context.song.caption
+    if context.caption_evolves:
+        return
+    clash = _clash(caption)
+    if clash is None:
+        return
+    one, other = clash
+    message = f"“{one.word}” and “{other.word}” clash when both sound at once; let one follow the other."
+    fix = changed(caption=_as_evolution(caption, one, other))
+    yield Hint("style-conflict", "warning", message, ("caption", other.start, other.end), fix)
+
+
+def metas_in_caption(context: Context) -> Iterator[Hint]:
+    """``metas-in-caption``: a tempo, key, meter or length that has a field of its own."""
+    caption = context.song.caption
+    for meta in metas_in(caption):
+        written = caption[meta.start : meta.end].strip()
+        message = f"“{written}” belongs in {meta.field}, not in the caption."
+        fix = None if meta.value is None else _moved(meta, written)
+        yield Hint("metas-in-caption", "warning", message, ("caption", meta.start, meta.end), fix)
+
+
+def odd_time(context: Context) -> Iterator[Hint]:
+    """``odd-time-signature``: a meter that the models have heard little of."""
+    tags = [("lyrics", tag.start, context.song.lyrics[tag.start : tag.end]) for tag in context.lyrics.tags]
+    for field, offset, text in [("caption", 0, context.song.caption), *tags]:
+        for start, end in odd_meters(text):
+            message = f"“{text[start:end].strip()}” is rare in training: 4/4, 3/4 and 6/8 are kept to best."
+            yield Hint("odd-time-signature", "warning", message, (field, offset + start, offset + end))
+
+
+def vague_caption(context: Context) -> Iterator[Hint]:
+    """``vague-caption``: words that would fit any song."""
+    caption = context.song.caption.strip()
+    if not caption:
+        return
+    generic = load("words")["generic"]
+    vague = _vague_spaceless(caption) if script_of(caption) != "en" else _vague_latin(caption)
+    if vague is None:
+        return
+    named = pattern([*generic["nouns"], *generic["spaceless_nouns"]]).search(caption)
+    severity = "warning" if named or vague == "generic" else "info"
+    message = "The caption would fit any song: name a style, a player, a texture or a voice as well."
+    yield Hint("vague-caption", severity, message, ("caption", 0, len(context.song.caption)))
+
+
+def _clash(caption: str) -> tuple[Found, Found] | None:
+    """The first soft and the first violent style, or roots and violent, with blends of both masked."""
+    masked = listed("hybrids").sub(lambda match: " " * len(match.group()), caption)
+    if masked != caption:  # a named blend: what remains beside it is its own colour
+        return None
+    violent = first(listed("clashing_styles", "violent"), masked)
+    if violent is None:
+        return None
+    for family in ("gentle", "roots"):
+        for hit in find(listed("clashing_styles", family), masked):
+            if hit.end <= violent.start or hit.start >= violent.end:
+                return (hit, violent) if hit.start < violent.start else (violent, hit)
+    return None
+
+
+def _as_evolution(caption: str, one: Found, other: Found) -> str:
+    """The caption with the two styles put one after the other, at the place of the first."""
+    clauses = [match.span() for match in _CLAUSE.finditer(caption)]
+    parts: list[str] = []
+    for start, end in clauses:
+        clause = caption[start:end].strip()
+        holds = [hit for hit in (one, other) if start <= hit.start < end]
+        if not holds:
+            parts.append(clause)
+        elif holds[0] is one:
+            parts.append("{}")
+    sides = [_side(caption, clauses, hit, other if hit is one else one) for hit in (one, other)]
+    language = script_of(caption)
+    if language == "en" and _SPANISH.search(caption):
+        language = "es"
+    joined = "、" if language == "ja" else "，" if language == "zh" else ", "
+    return joined.join(part for part in parts if part).replace("{}", _EVOLUTION[language].format(*sides))
+
+
+def _side(caption: str, clauses: list[tuple[int, int]], hit: Found, rival: Found) -> str:
+    """The style with its adjectives: its clause, cut at the word that joins it to its rival."""
+    start, end = next(span for span in clauses if span[0] <= hit.start < span[1])
+    if not start <= rival.start < end:
+        return caption[start:end].strip()
+    for joint in _BETWEEN.finditer(caption, min(hit.end, rival.end), max(hit.start, rival.start)):
+        return (caption[start : joint.start()] if hit.start < rival.start else caption[joint.end() : end]).strip()
+    return hit.word
+
+
+def _moved(meta: Meta, written: str) -> Fix:
+    def fix(song: Song) -> Song:
+        place = song.caption.find(written)
+        if place < 0:
+            return song
+        caption = _tidy(song.caption[:place] + song.caption[place + len(written) :])
+        value = getattr(song, meta.field)
+        return changed(**{"caption": caption, meta.field: meta.value if value is None else value})(song)
+
+    return fix
+
+
+def _tidy(caption: str) -> str:
+    """The caption without the commas and joints that a removed word leaves."""
+    text = re.sub(r"\s*([,;，、；])(?:\s*[,;，、；])+", r"\1", caption)
+    text = re.sub(r"(?<=[\w)])\s+(?:in|at|en|a|with|and|y)\s*(?=[,;，、；]|$)", "", text)
+    text = re.sub(r"(?<=[,;])(?=\S)", " ", re.sub(r"\s+([,;，、；])", r"\1", text))
+    return re.sub(r"[ \t]{2,}", " ", text).strip(" ,;，、；")
+
+
+def _vague_latin(caption: str) -> str | None:
+    """``generic`` or ``mood`` if no word says anything of the sound, else ``None``."""
+    generic = load("words")["generic"]
+    words = [word.lower() for word in _LATIN_WORD.findall(caption)]
+    empty, moods = {*generic["nouns"], *generic["words"]}, set(generic["moods"])
+    about = next((at for at, word in enumerate(words) if word in generic["about"]), len(words))
+    head = words[:about]
+    if about < len(words) and not set(head) & set(generic["nouns"]):
+        return None
+    if any(word not in empty and word not in moods for word in head) or re.search(r"\d", caption):
+        return None
+    if about < len(words) and _speaks_of_sound(caption):
+        return None
+    return "generic" if any(word in empty for word in head) else "mood"
+
+
+def _vague_spaceless(caption: str) -> str | None:
+    generic = load("words")["generic"]
+    rest = pattern(generic["spaceless"]).sub("", caption)
+    if re.sub(r"[\W_]+", "", rest):
+        return None
+    return "generic" if pattern(generic["spaceless_nouns"]).search(caption) else "mood"
+
+
+def _speaks_of_sound(caption: str) -> bool:
+    words = load("words")
+    lists = [("instruments", name) for name in words["instruments"]]
+    lists += [("genre_instruments", name, "words") for name in words["genre_instruments"]]
+    lists += [("voices", "any"), ("voices", "female"), ("voices", "male")]
+    return any(first(listed(*path), caption) for path in lists)

@@ -1,0 +1,153 @@
+"""Rules on tags, blank lines and the lengths of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from acestep_nb.song import Song, knob
+from acestep_nb.writing.context import Context, Measured
+from acestep_nb.writing.hints import Fix, Hint, changed, replaced
+from acestep_nb.writing.lyrics import Section, Tag
+
+_MOST_MODIFIERS, _MOST_CUES, _MOST_WORDS = 2, 2, 7
+_RAP = 1.6  # how much longer a rapped line may be
+_SPOKEN_FOR = ("chorus", "verse", "pre-chorus", "post-chorus", "bridge")
+
+
+def stacked_tags(context: Context) -> Iterator[Hint]:
+    """``stacked-tags``: more than two modifiers, a sentence for a tag, or a heap of tags."""
+    for section in context.lyrics.sections:
+        for tag in section.tags:
+            if len(tag.modifiers) > _MOST_MODIFIERS or len(tag.text.split()) > _MOST_WORDS:
+                message = f"[{tag.text}] asks for too much at once and may be sung: keep one modifier."
+                yield Hint("stacked-tags", "warning", message, _span(tag), _unstacked(context, tag))
+        before_words = _leading_cues(section)
+        if len(before_words) > _MOST_CUES:
+            message = f"{len(before_words) + 1} tags on one section confuse the model: keep one beside its name."
+            span = ("lyrics", before_words[1].start, before_words[-1].end)
+            written = context.song.lyrics[before_words[0].end : before_words[-1].end]
+            fix = replaced("lyrics", written, "", before_words[0].end)
+            yield Hint("stacked-tags", "warning", message, span, fix)
+
+
+def missing_blank_line(context: Context) -> Iterator[Hint]:
+    """``missing-blank-line``: a section that begins right under the one before it."""
+    for section in context.lyrics.sections[1:]:
+        tag = section.tag
+        if tag and not section.spaced:
+            written = context.song.lyrics[tag.start : tag.end]
+            fix = replaced("lyrics", "\n" + written, "\n\n" + written, tag.start - 1)
+            message = f"Put a blank line before [{tag.text}], so that its words do not flow into it."
+            yield Hint("missing-blank-line", "warning", message, _span(tag), fix)
+
+
+def line_syllables(context: Context) -> Iterator[Hint]:
+    """``line-syllables``: a line far from the 6-10 syllables (more in quick languages) of a breath."""
+    if (pace := context.pace) is None:
+        return
+    for section, lines in context.measured:
+        widened = _RAP if context.rapped(section) else 1.0
+        low, high = pace["usual"][0], pace["usual"][1] * widened
+        for item in lines:
+            if low <= item.count <= high:
+                continue
+            far = item.count < pace["far"][0] or item.count >= pace["far"][1] * widened
+            severity = "warning" if far and not _refrain(item, lines) else "info"
+            message = f"{item.count} syllables: {low}–{high:.0f} sit best on the beat."
+            yield Hint("line-syllables", severity, message, ("lyrics", item.line.start, item.line.end))
+
+
+def uneven_lines(context: Context) -> Iterator[Hint]:
+    """``uneven-lines``: neighbours, or the same place in matching sections, of very different lengths."""
+    if (pace := context.pace) is None:
+        return
+    step = pace["step"]
+    told: set[int] = set()
+    for section, lines in context.measured:
+        if context.rapped(section):
+            continue
+        for hint in _neighbours(lines, step):
+            told.add(hint.span[1])
+            yield hint
+    for hint in _matching(context, step):
+        if hint.span[1] not in told:
+            yield hint
+
+
+def no_breath(context: Context) -> Iterator[Hint]:
+    """``no-breath``: a section whose lines are, most of them, too long for one breath."""
+    if (pace := context.pace) is None:
+        return
+    for section, lines in context.measured:
+        limit = pace["breath"] * (_RAP if context.rapped(section) else 1.0)
+        long = [item for item in lines if item.count >= limit]
+        if len(long) >= 2 and len(long) * 2 >= len(lines):
+            message = f"{len(long)} lines here leave no place to breathe: break them in two."
+            yield Hint("no-breath", "warning", message, ("lyrics", long[0].line.start, long[-1].line.end))
+
+
+def _span(tag: Tag) -> tuple[str, int, int]:
+    return "lyrics", tag.start, tag.end
+
+
+def _unstacked(context: Context, tag: Tag) -> Fix | None:
+    """The tag with its first modifier; the others go to the caption, where style belongs."""
+    if not tag.modifiers:
+        return None
+    written = context.song.lyrics[tag.start : tag.end]
+    shorten = replaced("lyrics", written, f"[{tag.name} - {tag.modifiers[0]}]", tag.start)
+
+    def fix(song: Song) -> Song:
+        extra = [word for word in tag.modifiers[1:] if word.lower() not in song.caption.lower()]
+        caption = ", ".join(part for part in (song.caption, *extra) if part)
+        fits = len(caption) <= (knob(Song, "caption").max_length or len(caption))
+        shortened = shorten(song)
+        return changed(caption=caption)(shortened) if fits and shortened != song else shortened
+
+    return fix
+
+
+def _leading_cues(section: Section) -> tuple[Tag, ...]:
+    """The cues that stand between the opening tag and the first line of words."""
+    first = section.lines[0].start if section.lines else section.end
+    return tuple(tag for tag in section.cues if tag.start < first)
+
+
+def _refrain(item: Measured, lines: Sequence[Measured]) -> bool:
+    """Whether the short line comes again in its section, as hooks do."""
+    return sum(other.line.sung.lower() == item.line.sung.lower() for other in lines) > 1
+
+
+def _neighbours(lines: Sequence[Measured], step: float) -> Iterator[Hint]:
+    if _alternates([item.count for item in lines]):
+        return
+    for one, other in pairwise(lines):
+        low, high = sorted((one.count, other.count))
+        if high - low >= 6 * step and high >= 1.75 * low:
+            message = f"{one.count} syllables, then {other.count}: neighbours sing best when they are alike."
+            yield Hint("uneven-lines", "warning", message, ("lyrics", one.line.start, other.line.end))
+
+
+def _alternates(counts: Sequence[int]) -> bool:
+    """Whether long and short lines take turns regularly, over four lines or more, within a singable span."""
+    every_other = all(abs(a - b) <= 1 for a, b in zip(counts, counts[2:]))
+    return len(counts) >= 4 and every_other and max(counts) <= 12
+
+
+def _matching(context: Context, step: float) -> Iterator[Hint]:
+    firsts: dict[tuple[str, int], tuple[Section, tuple[Measured, ...]]] = {}
+    for section, lines in context.measured:
+        if section.kind not in _SPOKEN_FOR or context.rapped(section):
+            continue
+        _, model = firsts.setdefault((section.kind, len(lines)), (section, lines))
+        for place, (one, other) in enumerate(zip(model, lines)):
+            gap = abs(one.count - other.count)
+            if gap < 4 * step:
+                continue
+            severity = "warning" if gap >= 5 * step else "info"
+            message = (
+                f"Line {place + 1} has {other.count} syllables, in the first {section.kind} {one.count}: "
+                "the same tune wants lines alike."
+            )
+            yield Hint("uneven-lines", severity, message, ("lyrics", other.line.start, other.line.end))
