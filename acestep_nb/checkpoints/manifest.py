@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def verify(folder: Path) -> str:
     Raises `CheckpointError` naming the first file that is missing, foreign, cut short or changed.
     """
     if not (folder / MANIFEST).is_file():
-        return "fingerprint:" + _fingerprint(folder)
+        return fingerprint(folder, _files(folder))
     manifest = _read(folder)
     expected = manifest["files"]
     for path in _files(folder):
@@ -93,11 +94,12 @@ def _sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path, files: Iterable[str]) -> str:
+    """`fingerprint:…` made of the names and sizes of the files and the first 64 KiB of each."""
     digest = hashlib.sha256()
-    for path in _files(folder):
+    for path in files:
         file = folder / path
         with file.open("rb") as stream:
             head = stream.read(_HEADER)
         digest.update(f"{path}\n{file.stat().st_size}\n".encode() + head)
-    return digest.hexdigest()
+    return "fingerprint:" + digest.hexdigest()

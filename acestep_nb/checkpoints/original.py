@@ -70,7 +70,7 @@ def is_xl(config: Mapping[str, Any]) -> bool:
 def load_original(folder: Path, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     """The four networks of an original checkpoint by component name, on `device` in `dtype`.
 
-    Tensors go one by one from the mapped file to their place, so that the weights are in memory once.
+    Tensors go one by one from the file to their place, so that the weights are in memory once.
     Raises `CheckpointError` when a file is missing or damaged, or a tensor is missing, foreign or of another
     shape than the config says.
     """
