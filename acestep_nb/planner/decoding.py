@@ -174,8 +174,14 @@ class Rows:
 
     def copy(self) -> Rows:
         """The same rows, to be read on without changing these."""
-        state = (self.keys, self.values, self.lengths, self.hidden)
-        return Rows(self.network, *(tensor.clone() for tensor in state), self.count)
+        return Rows(
+            self.network,
+            self.keys.clone(),
+            self.values.clone(),
+            self.lengths.clone(),
+            self.hidden.clone(),
+            self.count,
+        )
 
     def read(self, tokens: Sequence[Sequence[int]], rows: Sequence[int] | None = None) -> None:
         """Read one or more tokens for each of the rows (all by default), the same number for each."""
@@ -316,7 +322,7 @@ def _choose(
     """The next token of each line."""
     logits = head.logits(rows.hidden)[: rows.count]
     if rows.count > len(active):
-        logits = guided(*logits.split(len(active)), options.cfg_scale)
+        logits = guided(logits[: len(active)], logits[len(active) :], options.cfg_scale)
     for row, line in zip(logits, active, strict=True):
         allowed = line.form.mask()
         if allowed is not None:
