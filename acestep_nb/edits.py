@@ -221,7 +221,10 @@ class Edit:
             object.__setattr__(self, "repaint", RepaintOptions())
         _check_fit(self)
         if not isinstance(self.repaint, RepaintOptions | None):
-            raise InputError(field="repaint", value=self.repaint, allowed="RepaintOptions or empty")
+            remedy = 'Give for example RepaintOptions("conservative").'
+            raise InputError(
+                field="repaint", value=self.repaint, allowed="RepaintOptions or empty", remedy=remedy
+            )
 
     @property
     def splices(self) -> bool:
