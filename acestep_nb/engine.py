@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from acestep_nb.errors import InputError
 from acestep_nb.renders import Order, Progress, Renders, stop_if
+from acestep_nb.scoring import Scoring
 from acestep_nb.verbs import Verbs
 
 if TYPE_CHECKING:  # torch and the networks are imported when the first checkpoint is loaded
@@ -26,7 +27,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 _POLL = 0.1  # seconds between looks at the cancel event while another thread renders
 
 
-class Engine(Verbs):
+class Engine(Verbs, Scoring):
     """A loaded checkpoint that makes takes of songs and reworks sounds; threads may share it, they take turns.
 
     Rendering is repeatable: on one machine a seed gives the same bits again, whatever the other seeds are.

@@ -18,6 +18,7 @@ from acestep_nb.edits import Edit, Source
 from acestep_nb.errors import Cancelled
 from acestep_nb.options import RenderOptions
 from acestep_nb.pieces import Piece, splice
+from acestep_nb.plans import Planned
 from acestep_nb.seeds import Seeds, derived
 from acestep_nb.song import Song
 from acestep_nb.takes import Take
@@ -34,8 +35,9 @@ _RENDER_SHARE = 0.75  # of a take's time; the rest is decoding
 class Progress:
     """How far a batch is; `str(progress)` says it in words, such as "rendering take 1 of 2 · step 5/8".
 
-    `stage` is "reading", "rendering" or "decoding". `take` counts from 1, and is 0 while the takes are
-    rendered all at once; `step` of `steps` denoising steps are done.
+    `stage` is "planning", "reading", "rendering" or "decoding". `take` counts from 1, and is 0 while the takes
+    are planned or rendered all at once; `step` of `steps` denoising steps are done, or codes made (0 of 0 while
+    words are planned). `part` is the share of the whole, from and to, that this belongs to.
     """
 
     stage: str
@@ -43,10 +45,13 @@ class Progress:
     takes: int
     step: int
     steps: int
+    part: tuple[float, float] = (0.0, 1.0)
 
     def __str__(self) -> str:
         if self.stage == "reading":
             return "reading the words"
+        if self.stage == "planning":
+            return f"planning {self.step}/{self.steps} codes" if self.steps else "planning the words"
         which = f"take {self.take} of {self.takes}" if self.take else f"{self.takes} takes"
         steps = f" · step {self.step}/{self.steps}" if self.stage == "rendering" else ""
         return f"{self.stage} {which}{steps}"
@@ -54,7 +59,15 @@ class Progress:
     @property
     def fraction(self) -> float:
         """Share of the whole batch that is done, 0 to 1."""
-        rendered = self.step / self.steps * _RENDER_SHARE
+        begin, end = self.part
+        return begin + (end - begin) * self._own
+
+    @property
+    def _own(self) -> float:
+        share = self.step / self.steps if self.steps else 0.0
+        if self.stage == "planning":
+            return share
+        rendered = share * _RENDER_SHARE
         return (self.take - 1 + rendered) / self.takes if self.take else rendered
 
 
@@ -77,6 +90,7 @@ class Order:
     source: Audio | None = None
     parent: str | None = None
     codes: tuple[int, ...] = ()
+    planned: Planned | None = None
     reference: Audio | None = None
     referred: Source | None = None
     notes: tuple[str, ...] = ()
@@ -127,7 +141,7 @@ class Renders:
 
         self.models = models
         self.codec = Codec(models.vae)
-        self._conditioner = Conditioner(models)
+        self.conditioner = Conditioner(models)
         self._renderer = Renderer(models)
 
     @property
@@ -232,7 +246,7 @@ class Renders:
         from acestep_nb.renderer.conditions import chunk_masks, sources
         from acestep_nb.renderer.request import Kept, Request
 
-        primary = self._conditioner.primary(asks)
+        primary = self.conditioner.primary(asks)
         source = None if order.source is None else sources(self.models, asks)
         kept = None
         if order.edit is not None and order.edit.repaint is not None and source is not None:
@@ -240,7 +254,7 @@ class Renders:
             outside = ~chunk_masks(asks, primary.frames).to(source.device)
             kept = Kept(source.float(), outside, how.injection_ratio, how.crossfade_frames)
         switches = order.options.audio_cover_strength < 1
-        return Request(primary, seeds, self._conditioner.secondary(asks) if switches else None, source, kept)
+        return Request(primary, seeds, self.conditioner.secondary(asks) if switches else None, source, kept)
 
     def _reference(self, reference: Audio | None, seed: int) -> Samples | None:
         """Latents `[750, 64]` of the segments that the seed chooses."""
@@ -263,6 +277,7 @@ class Renders:
             seeds=draft.seeds,
             edit=order.edit,
             codes=order.codes,
+            planned=order.planned,
             reference=order.referred,
             notes=(*order.notes, *draft.notes),
             checkpoint=self.models.name,

@@ -1,0 +1,150 @@
+"""What the networks say about a take: the renderer about its lyrics, the planner about its words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from acestep_nb.codes import LATENT_RATE, LATENTS_PER_CODE
+from acestep_nb.errors import CheckpointError
+from acestep_nb.planner.prompts import rendered, understand_messages
+from acestep_nb.renderer.conditions import Ask, Condition, Conditioner, silence
+from acestep_nb.renderer.guard import render_errors
+from acestep_nb.scores import alignment, contrast
+from acestep_nb.scores.attention import alignment_heads, lyric_attention
+from acestep_nb.scores.likelihood import SENSITIVITY, overall
+from acestep_nb.scores.lyrics import aligned, lines
+from acestep_nb.scores.quality import conditions, targets
+from acestep_nb.scores.reading import LyricTokens, lyric_tokens
+from acestep_nb.scores.values import Line, Scores, Signal
+
+if TYPE_CHECKING:
+    from acestep_nb.checkpoints.loading import Models
+    from acestep_nb.takes import Take
+
+WITHOUT_WORDS = "[Instrumental]"
+NO_WORDS = "no alignment: there are no words to sing"
+NO_HEADS = "no alignment: the checkpoint does not say which attention heads follow the lyrics"
+NO_CODES = "no plan alignment and no quality: the take was made without codes"
+NO_PLANNER = "no quality: no planner is loaded"
+CUT = "the last lines are not scored: the renderer reads only the beginning of lyrics as long as these"
+
+
+def renderers_view(
+    models: Models,
+    conditioner: Conditioner,
+    take: Take,
+    lyrics: str | None,
+    signal: Signal,
+    listen: bool = False,
+) -> Scores:
+    """The scores of `take` that need the renderer: alignment, lines and, with `listen`, the listening test.
+
+    The take is judged as music made from its words, and from its codes if it has any: what was reworked to make
+    it plays no part, so that takes are comparable. Other `lyrics` than the take's own may be given; `None` means
+    its own. What cannot be had is None, and the notes say why.
+    """
+    song = take.song if lyrics is None else replace(take.song, lyrics=lyrics)
+    tokens = lyric_tokens(models.tokenizer, song.lyrics, song.vocal_language)
+    notes = [] if take.codes else [NO_CODES]
+    blank = Scores(lyrics=song.lyrics, signal=signal)
+    if not tokens.sings:
+        return replace(blank, notes=(NO_WORDS, *notes))
+    if not tokens.whole:
+        notes.append(CUT)
+    ask = _ask(take, song)
+    with render_errors("scoring"):
+        condition = conditioner.primary([ask])
+        latents = _filled_up(models, take, condition)
+        scores = _aligned(models, condition, latents, take, tokens, replace(blank, notes=tuple(notes)))
+        if listen:
+            without = conditioner.primary([replace(ask, song=replace(song, lyrics=WITHOUT_WORDS))])
+            scores = _listened(models, condition, without, latents, scores)
+    return scores
+
+
+def planners_view(
+    network: Any, tokenizer: Any, take: Take, scores: Scores, sensitivity: float = SENSITIVITY
+) -> Scores:
+    """The scores with `quality` and its `conditions`: how well a planner would guess the words from the codes.
+
+    `network` is its causal language model. Without codes nothing is added. A smaller `sensitivity` (0.01–1)
+    spreads the parts for caption and lyrics further apart.
+    """
+    if not take.codes:
+        return scores
+    song = take.song
+    metas = {
+        "bpm": song.bpm,
+        "duration": None if song.duration is None else int(song.duration),
+        "keyscale": song.keyscale,
+        "language": song.vocal_language,
+        "timesignature": song.timesignature,
+    }
+    wanted = targets(song.caption, scores.lyrics, metas)
+    about, blank = (rendered(tokenizer, understand_messages(codes)) for codes in (take.codes, ()))
+    with render_errors("scoring"):
+        found = conditions(network, tokenizer, about, blank, wanted, sensitivity=sensitivity)
+    return replace(scores, quality=overall(found), conditions=found)
+
+
+def _ask(take: Take, song: Any) -> Ask:
+    frames = len(take.latents)
+    # codes that do not reach to the end are those of a part, as after an extension: they say nothing of the rest
+    codes = take.codes if len(take.codes) * LATENTS_PER_CODE >= frames else ()
+    return Ask(song=song, codes=codes, seconds=frames / LATENT_RATE)
+
+
+def _filled_up(models: Models, take: Take, condition: Condition) -> torch.Tensor:
+    """The take's latents `[frame, 64]`, silence behind them up to the length of the condition."""
+    latents = torch.from_numpy(np.asarray(take.latents, dtype=np.float32)).to(models.device)
+    missing = condition.frames - len(latents)
+    return torch.cat([latents, silence(models, missing)[0].to(latents)]) if missing > 0 else latents
+
+
+def _aligned(
+    models: Models,
+    condition: Condition,
+    latents: torch.Tensor,
+    take: Take,
+    tokens: LyricTokens,
+    scores: Scores,
+) -> Scores:
+    try:
+        heads = alignment_heads(models.transformer)
+    except CheckpointError:
+        return replace(scores, notes=(*scores.notes, NO_HEADS))
+    planned = bool(take.codes)
+    steps = len(take.options.timesteps or ()) or int(
+        take.options.inference_steps or models.kind.inference_steps
+    )
+    levels = (1 / steps, 1.0) if planned else (1 / steps,)
+    heard = lyric_attention(models.transformer, condition, latents, levels, tokens.rows, heads).numpy()
+    frames = -(-len(take.latents) // models.transformer.config.patch_size)
+    sounding, *plan = heard[..., :frames]
+    found = aligned(tokens.texts, sounding, len(take.latents) / LATENT_RATE)
+    sung = alignment.sung_tokens(tokens.texts)
+    return replace(
+        scores,
+        lyrics_alignment=alignment.measure(found.energy, sung).score,
+        plan_alignment=alignment.measure(alignment.energy(plan[0]), sung).score if plan else None,
+        lines=lines(found),
+        alignment=found,
+    )
+
+
+def _listened(
+    models: Models, condition: Condition, without: Condition, latents: torch.Tensor, scores: Scores
+) -> Scores:
+    told = contrast.errors(models.transformer, condition, latents)
+    untold = contrast.errors(models.transformer, without, latents)
+
+    def heard(*wanted: Line) -> float | None:
+        return contrast.heard(told, untold, [(line.start, line.end) for line in wanted])
+
+    sung = [line for line in scores.lines if line.score is not None]
+    judged = tuple(replace(line, heard=heard(line)) if line in sung else line for line in scores.lines)
+    return replace(scores, lines=judged, lyrics_heard=heard(*sung))
