@@ -60,6 +60,7 @@ class PlanRequest:
     phase: Literal["plan", "understand"] = "plan"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "fixed", dict(self.fixed))
         if unknown := sorted({*self.fixed, *self.skipped} - set(FIELDS)):
             raise InputError(field="plan", value=unknown[0], allowed="made of " + ", ".join(FIELDS))
         if both := sorted(self.skipped & set(self.fixed)):
@@ -115,7 +116,7 @@ class PlanGrammar:
     def walk(self, request: PlanRequest) -> Walk:
         """A new walk through one plan; ``InputError`` when a fixed value is not in the vocabulary."""
         greedy = () if LANGUAGE in request.fixed else self._language
-        return Walk(self._compiled(self.describe(request)).deep_copy(), self.vocabulary, greedy)
+        return Walk(self._compiled(request).deep_copy(), self.vocabulary, greedy)
 
     def describe(self, request: PlanRequest) -> str:
         """The form of one plan in llguidance's Lark dialect; ``<[7]>`` is the token 7."""
@@ -162,8 +163,8 @@ class PlanGrammar:
     def _decoded(self, tokens: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(tokens), clean_up_tokenization_spaces=False))
 
-    def _compile(self, description: str) -> llguidance.LLMatcher:
-        matcher = llguidance.LLMatcher(self._trie, description, log_level=0)
+    def _compile(self, request: PlanRequest) -> llguidance.LLMatcher:
+        matcher = llguidance.LLMatcher(self._trie, self.describe(request), log_level=0)
         if matcher.is_error():
             reason = matcher.get_error().splitlines()[0]
             raise CheckpointError(f"plans have no form in this tokenizer: {reason}", field="tokenizer")
@@ -190,9 +191,15 @@ class Walk:
 
     def advance(self, token: int) -> None:
         """Take one token; ``InputError`` when it is not allowed, and the walk stays where it was."""
-        if self.done or self._matcher.try_consume_tokens([token]) != 1:
+        if not self._allows(token) or not self._matcher.consume_token(token):
             raise InputError(field="token", value=token, allowed="one that the plan's form allows here")
         self._tail = (*self._tail, token)[-len(self._greedy_after) :] if self._greedy_after else ()
+
+    def _allows(self, token: int) -> bool:
+        if self.done or not 0 <= token < self._vocabulary:
+            return False
+        # the quick way does not know the end of the turn
+        return self._matcher.validate_tokens([token]) == 1 or bool(self.mask()[token])
 
     @property
     def greedy(self) -> bool:
@@ -238,7 +245,14 @@ def _without_codes(tokenizer: Any, vocabulary: int) -> llguidance.LLTokenizer:
     data = json.loads(tokenizer.backend_tokenizer.to_str())
     data["added_tokens"] = [t for t in data["added_tokens"] if not AUDIO_CODE.fullmatch(t["content"])]
     data["padding"] = data["truncation"] = None
-    return llguidance.LLTokenizer(json.dumps(data), n_vocab=vocabulary, eos_token=tokenizer.eos_token_id)
+    try:
+        return llguidance.LLTokenizer(json.dumps(data), n_vocab=vocabulary, eos_token=tokenizer.eos_token_id)
+    except ValueError as error:
+        raise CheckpointError(
+            f"the planner's tokenizer is of a kind that cannot be read: {error}",
+            field="tokenizer",
+            allowed="a tokenizer of bytes, such as Qwen's",
+        ) from error
 
 
 def _tokens(tokens: Iterable[int]) -> str:
