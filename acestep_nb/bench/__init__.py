@@ -6,6 +6,7 @@ Each module here measures one part with random weights, both sides in one run; n
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -22,5 +23,7 @@ def figures_of(part: str, on_progress: Callable[[str], None]) -> dict[str, Any]:
     """
     if part not in PARTS:
         raise InputError(field="part", value=part, allowed=f"one of {', '.join(PARTS)}")
+    # before torch starts its threads, as the engine does: waiting ones shall sleep
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     figures: dict[str, Any] = importlib.import_module(f"acestep_nb.bench.{part}").measure(on_progress)
     return figures
