@@ -50,7 +50,8 @@ class Ask:
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
-            raise InputError(field="task", value=self.task, allowed=", ".join(TASKS))
+            remedy = "Ask for one of these."
+            raise InputError(field="task", value=self.task, allowed=", ".join(TASKS), remedy=remedy)
         if self.codes and (self.source is not None or self.task not in ("text2music", "cover")):
             allowed = "without a source, for text2music or cover"
             raise InputError(field="codes", value=self.task, allowed=allowed, remedy="Leave one of them out.")
@@ -65,8 +66,12 @@ class Ask:
         if self.region is not None:
             _check_region(self.task, self.region, self.frames)
         if self.reference is not None and len(self.reference) != TIMBRE_FRAMES:
-            allowed = f"latents of {REFERENCE_SECONDS} s"
-            raise InputError(field="reference", value=f"{len(self.reference)} frames", allowed=allowed)
+            raise InputError(
+                field="reference",
+                value=f"{len(self.reference)} frames",
+                allowed=f"latents of {REFERENCE_SECONDS} s",
+                remedy="Encode what `reference_clip` gives.",
+            )
 
     @property
     def frames(self) -> int:
@@ -261,7 +266,7 @@ def _source(models: Models, ask: Ask) -> Tensor:
 
 def _filled_up(models: Models, latents: Tensor, frames: int) -> Tensor:
     """Latents `[frame, 64]` brought to a length with silence from its beginning."""
-    return torch.cat([latents, silence(models, frames - len(latents))[0]])
+    return torch.cat([latents[:frames], silence(models, max(0, frames - len(latents)))[0]])
 
 
 def _tensor(models: Models, latents: np.ndarray) -> Tensor:
