@@ -22,13 +22,14 @@ LAYERS = {
     "words": {
         *("errors", "knobs", "languages", "song", "options", "seeds", "codes"),
         *("files", "audio", "takes", "history", "writing", "kinds", "edits", "sources", "pieces", "plans"),
+        "scores",
     },
     "widgets": {"widgets", "plots"},
     "models": {
         *("checkpoints", "renderer", "planner", "codec", "nano.codec"),
         *("scores.attention", "scores.quality", "scores.reading", "scores.contrast", "scores.judging"),
     },
-    "engine": {"engine", "renders", "verbs", "scoring", "jobs"},
+    "engine": {"engine", "renders", "verbs", "planning", "scoring", "jobs"},
     "panels": {"panels"},
     "tools": {"bench", "cli", "lab", "doctor", "__main__", "nano"},
 }
