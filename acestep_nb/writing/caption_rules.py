@@ -24,6 +24,7 @@ _EVOLUTION = {
     "es": "empieza como {} y luego se convierte en {}",
     "en": "starts as {}, then turns into {}",
 }
+_CLASHES = (("extreme", ("gentle", "roots", "mild")), ("hard", ("gentle", "roots")))
 _LATIN_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SPANISH = re.compile(r"[áéíóúñ]|\b(?:música|clásica|con|metal extremo|suave|voz|guitarra)\b", re.IGNORECASE)
 
@@ -71,23 +72,34 @@ def vague_caption(context: Context) -> Iterator[Hint]:
     if vague is None:
         return
     named = pattern([*generic["nouns"], *generic["spaceless_nouns"]]).search(caption)
-    severity = "warning" if named or vague == "generic" else "info"
+    severity = "warning" if vague != "style" and (named or vague == "generic") else "info"
     message = "The caption would fit any song: name a style, a player, a texture or a voice as well."
     yield Hint("vague-caption", severity, message, ("caption", 0, len(context.song.caption)))
 
 
 def _clash(caption: str) -> tuple[Found, Found] | None:
-    """The first soft and the first violent style, or roots and violent, with blends of both masked."""
-    masked = listed("hybrids").sub(lambda match: " " * len(match.group()), caption)
-    if masked != caption:  # a named blend: what remains beside it is its own colour
+    """The first two styles or plain opposites that clash; a named blend (``symphonic metal``) clears all."""
+    if listed("hybrids").search(caption):
         return None
-    violent = first(listed("clashing_styles", "violent"), masked)
-    if violent is None:
-        return None
-    for family in ("gentle", "roots"):
-        for hit in find(listed("clashing_styles", family), masked):
-            if hit.end <= violent.start or hit.start >= violent.end:
-                return (hit, violent) if hit.start < violent.start else (violent, hit)
+    for loud, softs in _CLASHES:
+        for noise in find(listed("clashing_styles", loud), caption):
+            for hit in (hit for soft in softs for hit in find(listed("clashing_styles", soft), caption)):
+                if hit.end <= noise.start or hit.start >= noise.end:
+                    return (hit, noise) if hit.start < noise.start else (noise, hit)
+    return _opposites(caption)
+
+
+def _opposites(caption: str) -> tuple[Found, Found] | None:
+    """Two clauses that are nothing but opposite words: ``calm, aggressive``."""
+    clauses = [
+        Found(match.group().strip(), match.start() + len(match.group()) - len(match.group().lstrip()), match.end())
+        for match in _CLAUSE.finditer(caption)
+    ]
+    for left, right in load("words")["opposites"]:
+        hits = [[clause for clause in clauses if pattern(side).fullmatch(clause.word)] for side in (left, right)]
+        if all(hits):
+            one, other = sorted((hits[0][0], hits[1][0]), key=lambda hit: hit.start)
+            return one, other
     return None
 
 
@@ -141,7 +153,7 @@ def _tidy(caption: str) -> str:
 
 
 def _vague_latin(caption: str) -> str | None:
-    """``generic`` or ``mood`` if no word says anything of the sound, else ``None``."""
+    """``generic``, ``mood`` or ``style`` if the words say no more than that, else ``None``."""
     generic = load("words")["generic"]
     words = [word.lower() for word in _LATIN_WORD.findall(caption)]
     empty, moods = {*generic["nouns"], *generic["words"]}, set(generic["moods"])
@@ -149,8 +161,11 @@ def _vague_latin(caption: str) -> str | None:
     head = words[:about]
     if about < len(words) and not set(head) & set(generic["nouns"]):
         return None
-    if any(word not in empty and word not in moods for word in head) or re.search(r"\d", caption):
+    told = [word for word in head if word not in empty and word not in moods]
+    if re.search(r"\d", caption) or (told and not (len(words) <= 4 and set(head) & set(generic["nouns"]))):
         return None
+    if told:
+        return "style" if all(_is_genre(word) for word in told) and about == len(words) else None
     if about < len(words) and _speaks_of_sound(caption):
         return None
     return "generic" if any(word in empty for word in head) else "mood"
@@ -162,6 +177,11 @@ def _vague_spaceless(caption: str) -> str | None:
     if re.sub(r"[\W_]+", "", rest):
         return None
     return "generic" if pattern(generic["spaceless_nouns"]).search(caption) else "mood"
+
+
+def _is_genre(word: str) -> bool:
+    genres = load("words")["genre_instruments"]
+    return any(listed("genre_instruments", genre, "words").fullmatch(word) for genre in genres)
 
 
 def _speaks_of_sound(caption: str) -> bool:

@@ -33,10 +33,11 @@ _VOCALISE = re.compile(
 
 @dataclass(frozen=True)
 class Measured:
-    """A line with its syllables."""
+    """A line with the lead's syllables, and with those of its backing vocals too (``full``)."""
 
     line: Line
     count: int
+    full: int
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Context:
         sections = []
         for section in self.lyrics.sections:
             lines = [line for line in section.lines if is_sung(line) and not is_vocalise(line)]
-            counted = tuple(Measured(line, self._count(line)) for line in lines)
+            counted = tuple(self._measure(line) for line in lines)
             if counted:
                 sections.append((section, counted))
         return tuple(sections)
@@ -89,8 +90,9 @@ class Context:
         """Whether the caption tells a course of events."""
         return first(listed("evolution"), self.song.caption) is not None
 
-    def _count(self, line: Line) -> int:
-        return _counted(line.sung, self.language)
+    def _measure(self, line: Line) -> Measured:
+        count = _counted(line.sung, self.language)
+        return Measured(line, count, count + sum(_counted(part, self.language) for part in line.backing))
 
 
 def is_sung(line: Line) -> bool:

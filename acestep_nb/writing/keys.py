@@ -31,6 +31,9 @@ _KEYS = (
     rf"(?i:(?:in |the |key of |key: ?|en |in der Tonart )*)\b(?P<key1>[A-H]{_ACCIDENTAL})[\s-]?"
     r"(?P<mode1>(?i:major|minor|maj|min|dur|moll)\b)(?:\s+key)?",
     rf"(?i:(?:in the )?key\s*(?:of|is|:)\s*)(?P<key2>[A-Ga-g]{_ACCIDENTAL})(?P<mode2>m|\s?(?i:major|minor|maj|min))?\b",
+    r"(?i:\bin |key of )(?P<key8>[b-g](?:-?\s?sharp|-?\s?flat|#|b)?)[\s-](?P<mode8>major|minor)\b",
+    r"(?:^|[,;，、；]\s*)(?P<key9>[A-G](?:#|b|♯|♭)?)(?P<mode9>m)(?=\s*(?:[,;，、；]|$))",
+    r"(?:キー|调|調|키)(?:は|が|:|：|\s)*(?P<key10>[A-G](?:#|b|♯|♭)?)(?P<mode10>m)?(?![A-Za-z])",
     r"\bin (?P<key3>[A-G](?:#|b|♯|♭)?)(?P<mode3>m)\b",
     r"(?<![A-Za-z])(?P<key4>[A-G](?:#|b|♯|♭)?|[升降][A-G])\s?(?P<mode4>大调|小调|大調|小調|长调|メジャー|マイナー|장조|단조)",
     r"(?P<key5>[嬰変]?[ハニホヘトイロ])(?P<mode5>長調|短調)",
@@ -50,7 +53,7 @@ _METERS = (
 )
 _LENGTH = (
     r"\b(?P<len1>\d{1,3})[\s-]?(?P<unit1>minutes?|mins?|seconds?|secs?)[\s-](?:long|song|track|duration|piece|length)\b",
-    r"\b(?:duration|length)\s*[:=]\s*(?P<len2>\d{1,3})\s*(?P<unit2>minutes?|mins?|m|seconds?|secs?|s)?\b",
+    r"\b(?:duration|length)(?:\s*[:=]\s*|\s+(?:of\s+)?)(?P<len2>\d{1,3})\s*(?P<unit2>minutes?|mins?|m|seconds?|secs?|s)?\b",
 )
 _DIGITS = dict(zip("二三四五六七九", (2, 3, 4, 5, 6, 7, 9))) | dict(
     two=2, three=3, four=4, five=5, six=6, seven=7, eight=8, nine=9, eleven=11, thirteen=13, 八=8
@@ -123,7 +126,7 @@ def _tempi(caption: str) -> Iterator[Meta]:
 def _keys(caption: str) -> Iterator[Meta]:
     for expression in _KEYS:
         for match in _compiled(expression, False).finditer(caption):
-            groups = {name[:-1]: text for name, text in match.groupdict().items() if text}
+            groups = {name.rstrip("0123456789"): text for name, text in match.groupdict().items() if text}
             yield Meta("keyscale", _key_name(groups), *match.span())
 
 

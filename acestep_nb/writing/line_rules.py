@@ -10,8 +10,8 @@ from acestep_nb.writing.context import Context, Measured
 from acestep_nb.writing.hints import Fix, Hint, changed, replaced
 from acestep_nb.writing.lyrics import Section, Tag
 
-_MOST_MODIFIERS, _MOST_CUES, _MOST_WORDS = 2, 2, 7
-_RAP = 1.6  # how much longer a rapped line may be
+_MOST_MODIFIERS, _MOST_CUES, _MOST_WORDS = 2, 2, 5
+_RAP = 2.0  # how much longer a rapped line may be
 _SPOKEN_FOR = ("chorus", "verse", "pre-chorus", "post-chorus", "bridge")
 
 
@@ -19,7 +19,8 @@ def stacked_tags(context: Context) -> Iterator[Hint]:
     """``stacked-tags``: more than two modifiers, a sentence for a tag, or a heap of tags."""
     for section in context.lyrics.sections:
         for tag in section.tags:
-            if len(tag.modifiers) > _MOST_MODIFIERS or len(tag.text.split()) > _MOST_WORDS:
+            wordy = any(len(part.split()) > _MOST_WORDS for part in (tag.name, *tag.modifiers))
+            if wordy or len(tag.modifiers) > _MOST_MODIFIERS:
                 message = f"[{tag.text}] asks for too much at once and may be sung: keep one modifier."
                 yield Hint("stacked-tags", "warning", message, _span(tag), _unstacked(context, tag))
         before_words = _leading_cues(section)
@@ -50,9 +51,9 @@ def line_syllables(context: Context) -> Iterator[Hint]:
         widened = _RAP if context.rapped(section) else 1.0
         low, high = pace["usual"][0], pace["usual"][1] * widened
         for item in lines:
-            if low <= item.count <= high:
+            if low <= item.full and item.count <= high:
                 continue
-            far = item.count < pace["far"][0] or item.count >= pace["far"][1] * widened
+            far = item.full < pace["far"][0] or item.count >= pace["far"][1] * widened
             severity = "warning" if far and not _refrain(item, lines) else "info"
             message = f"{item.count} syllables: {low}–{high:.0f} sit best on the beat."
             yield Hint("line-syllables", severity, message, ("lyrics", item.line.start, item.line.end))
@@ -136,12 +137,13 @@ def _alternates(counts: Sequence[int]) -> bool:
 
 
 def _matching(context: Context, step: float) -> Iterator[Hint]:
-    firsts: dict[tuple[str, int], tuple[Section, tuple[Measured, ...]]] = {}
+    firsts: dict[str, tuple[Measured, ...]] = {}
     for section, lines in context.measured:
         if section.kind not in _SPOKEN_FOR or context.rapped(section):
             continue
-        _, model = firsts.setdefault((section.kind, len(lines)), (section, lines))
-        for place, (one, other) in enumerate(zip(model, lines)):
+        model = firsts.setdefault(section.kind, lines)
+        alike = len(lines) if len(lines) == len(model) else 1
+        for place, (one, other) in enumerate(zip(model[:alike], lines)):
             gap = abs(one.count - other.count)
             if gap < 4 * step:
                 continue

@@ -14,7 +14,7 @@ __all__ = ["Line", "Lyrics", "Section", "Tag", "parse", "sung_part"]
 
 _TAG = re.compile(r"\[([^\[\]\n]*)\]|【([^【】\n]*)】|［([^［］\n]*)］")
 _BACKING = re.compile(r"\(([^()\n]*)\)|（([^（）\n]*)）")
-_JOINT = re.compile(r"\s+[-–—]+\s*|\s*[-–—]+\s+|\s*[|,:;，、；：]\s*")
+_JOINT = re.compile(r"\s+[-–—&+]+\s*|\s*[-–—&+]+\s+|\s*[|,:;/，、；：()（）]\s*")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _HELD = re.compile(r"([aeiouyáéíóúàèìòùäöü])\1{2,}|[ー〜～]{2,}|([ぁぃぅぇぉァィゥェォ])\2+", re.IGNORECASE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from acestep_nb.song import Song, knob
@@ -45,6 +46,7 @@ def metas_caption(context: Context) -> Iterator[Hint]:
     """``metas-caption``: the caption says slow and the tempo 160, a waltz and the meter 4/4, and so on."""
     yield from _tempo(context)
     yield from _meter(context)
+    yield from _mode(context)
     for meta in metas_in(context.song.caption):
         value = getattr(context.song, meta.field)
         if value is not None and meta.value is not None and value != meta.value:
@@ -77,6 +79,20 @@ def duration_lyrics(context: Context) -> Iterator[Hint]:
         yield Hint("duration-lyrics", "info", message, span, changed(duration=240.0))
 
 
+_MODE = re.compile(r"\b(?P<mode>major|minor)[\s-]key\b|\btonalidad (?P<modo>mayor|menor)\b", re.IGNORECASE)
+
+
+def _mode(context: Context) -> Iterator[Hint]:
+    key, said = context.song.keyscale, _MODE.search(context.song.caption)
+    if key is None or said is None:
+        return
+    wanted = {"mayor": "major", "menor": "minor"}.get(word := said[said.lastgroup or 0].lower(), word)
+    if wanted != key.split()[1]:
+        message = f"“{said.group()}” and {key} contradict each other."
+        fix = changed(keyscale=f"{key.split()[0]} {wanted}")
+        yield Hint("metas-caption", "warning", message, ("caption", *said.span()), fix)
+
+
 def _rounded(seconds: float) -> float:
     return max(10.0, 5.0 * round(seconds / 5))
 
@@ -98,6 +114,8 @@ def _tempo(context: Context) -> Iterator[Hint]:
         (fast if not slow else None, bpm < 100, _doubled(bpm, 120, 150)),
         (said["mid"], not 75 <= bpm <= 140, 100),
         (said["club"] if not slow else None, bpm < 90, _doubled(bpm, 110, 124)),
+        (said["lively"] if not slow and not said["ballad"] else None, bpm < 70, _doubled(bpm, 100, 120)),
+        (said["relaxed"] if not fast and not said["club"] else None, bpm > 150, _halved(bpm, 110, 84)),
     )
     for word, wrong, better in checks:
         if word and wrong:

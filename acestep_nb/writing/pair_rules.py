@@ -41,13 +41,13 @@ def energy(context: Context) -> Iterator[Hint]:
     caption = context.song.caption
     has = {level: first(listed("energy", level), caption) is not None for level in load("words")["energy"]}
     calm = (has["very_calm"] or has["calm"]) and not has["lively"] and not has["violent"]
-    wild = has["violent"] and not has["very_calm"] and not has["calm"]
+    wild = (has["violent"] or has["lively"]) and not has["very_calm"] and not has["calm"]
     answered = any(_any(tag, ("energy", "violent"), ("energy", "lively")) for tag in context.lyrics.tags)
     for section in context.lyrics.sections:
         for tag in section.tags:
             if calm and (_any(tag, ("energy", "violent")) or (has["very_calm"] and _lively(tag))):
                 yield _energy_hint(context, tag, "wilder than the calm caption")
-            elif wild and not answered and section.kind not in _QUIET_PLACES and _any(tag, ("energy_low_tag",)):
+            elif wild and not answered and _low(tag) and _must_be_loud(section, tag, has["violent"]):
                 yield _energy_hint(context, tag, "calmer than the energetic caption")
             elif mood := _other_mood(caption, section, tag):
                 yield _energy_hint(context, tag, mood)
@@ -111,6 +111,17 @@ def _hired_tag(context: Context, tag: Tag) -> str | None:
 
 def _any(tag: Tag, *lists: tuple[str, ...]) -> bool:
     return any(first(listed(*path), tag.text) for path in lists)
+
+
+def _low(tag: Tag) -> bool:
+    return _any(tag, ("energy_low_tag",))
+
+
+def _must_be_loud(section: Section, tag: Tag, violent: bool) -> bool:
+    """Whether calm is out of place here: in the peaks of a lively song, nearly anywhere in a violent one."""
+    if tag.kind == "energy" or section.kind in ("chorus", "drop", "climax"):
+        return True
+    return violent and section.kind not in _QUIET_PLACES
 
 
 def _lively(tag: Tag) -> bool:

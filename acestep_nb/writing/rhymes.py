@@ -47,7 +47,13 @@ _ENGLISH = (
     (r"au|aw", "OO O"),
 )
 _OPEN = {"a": "A O", "e": "I E", "i": "AI I", "o": "OU UU", "u": "UU", "y": "I AI"}
-_SHORT = {"a": "AE O A OO", "e": "E", "i": "IH AI", "o": "O OO A OU UU", "u": "A U", "y": "IH"}
+_SHORT = {"a": "AE", "e": "E", "i": "IH AI", "o": "O OO", "u": "A U", "y": "IH"}
+_TURNED = (  # letters around a short vowel that change how it sounds
+    (r"(?:w|wh|qu)a[^aeiou]", "O A AE"),
+    (r"all?[tdk]?$|alls$", "OO O"),
+    (r"o(?:ld|ll|lt|st|th|lk)s?$", "OU O OO"),
+    (r"(?:m|l|d|s|w|fr|t|c|n)o(?:n|nth|th|ng|me|ne|ve|n't)s?$", "A O OU OO"),
+)
 _LONG = {"a": "EI AE", "e": "I E", "i": "AI IH I", "o": "OU A UU O", "u": "UU", "y": "AI"}
 _CODAS = {"ck": "k", "c": "k", "gh": "", "ght": "t", "dge": "j", "ph": "f", "ff": "f", "ll": "l", "ss": "s"} | {
     "tt": "t", "nn": "n", "mb": "m", "lk": "k", "lm": "m", "mn": "m", "ce": "s", "se": "z", "x": "ks", "rr": "r"
@@ -91,6 +97,8 @@ def _english(word: str) -> Rime | None:
     if match := re.search(r"([aeiouy])([^aeiouyrw]{1,2}|th|st)e(s|d)?$", text):
         if text.endswith("le") or match.start() and text[match.start() - 1] in "aeiou":
             return _by_group(re.sub(r"e$", "", text), word)
+        if match[1] == "o" and match[2] in ("v", "m", "n", "s"):  # love, move, some, gone, lose
+            return Rime(frozenset(("A", "UU", "OU", "O")), _coda(match[2], True) + (match[3] or ""), word)
         return Rime(frozenset(_LONG[match[1]].split()), _coda(match[2], True) + (match[3] or ""), word)
     return _by_group(text, word)
 
@@ -104,6 +112,9 @@ def _by_group(text: str, word: str) -> Rime | None:
         if re.fullmatch(letters, group):
             return Rime(frozenset(vowels.split()), _coda(coda + ending), word)
     vowel = group[-1] if group[-1] in _SHORT else group[0]
+    for letters, vowels in _TURNED:
+        if coda and re.search(letters, text):
+            return Rime(frozenset(vowels.split()), _coda(coda + ending), word)
     table = _OPEN if not coda + ending else _SHORT
     return Rime(frozenset(table.get(vowel, _SHORT[vowel]).split()), _coda(coda + ending), word)
 
