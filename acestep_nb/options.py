@@ -189,6 +189,16 @@ def resolved(options: RenderOptions, kind: Kind) -> RenderOptions:
     )
 
 
+def replaced(options: RenderOptions, kind: Kind) -> tuple[str, ...]:
+    """What a checkpoint of that kind does otherwise than asked, one sentence each, for a take's notes."""
+    used = resolved(options, kind)
+    return tuple(
+        f"{name} {getattr(options, name):g} was not used: {kind.name} checkpoints take {getattr(used, name):g}"
+        for name in ("shift", "guidance_scale")
+        if getattr(options, name) not in (None, getattr(used, name))
+    )
+
+
 def nearest(value: float, allowed: Iterable[float]) -> float:
     """The nearest of the allowed values; of two equally near ones the first."""
     return min(allowed, key=lambda candidate: abs(candidate - value))

@@ -10,7 +10,7 @@ from strategies import options
 from acestep_nb import AceStepError, InputError, RenderOptions
 from acestep_nb.kinds import KINDS
 from acestep_nb.knobs import knobs
-from acestep_nb.options import resolved
+from acestep_nb.options import replaced, resolved
 
 ANYTHING = st.one_of(
     st.none(),
@@ -88,6 +88,11 @@ def test_turbo_takes_no_guidance_and_the_nearest_distilled_shift():
     asked = RenderOptions(shift=2.6, guidance_scale=7)
     found = resolved(asked, KINDS["turbo"])
     assert (found.shift, found.guidance_scale) == (3.0, 1.0)
+    assert replaced(asked, KINDS["turbo"]) == (
+        "shift 2.6 was not used: turbo checkpoints take 3",
+        "guidance_scale 7 was not used: turbo checkpoints take 1",
+    )
+    assert replaced(RenderOptions(), KINDS["turbo"]) == replaced(asked, KINDS["base"]) == ()
     assert resolved(RenderOptions(shift=1.5), KINDS["turbo"]).shift == 1.0
     assert resolved(asked, KINDS["turbo-continuous"]).shift == 2.6
 
