@@ -4,8 +4,8 @@ import torch
 from diffusers import AutoencoderOobleck
 
 from acestep_nb.audio import Audio
-from acestep_nb.codec import Codec
-from acestep_nb.errors import RenderError
+from acestep_nb.codec import Codec, checked_source
+from acestep_nb.errors import InputError, RenderError
 
 
 @pytest.fixture
@@ -46,31 +46,42 @@ def test_exact_length(codec, frames, seconds):
     assert np.array_equal(whole[:, :common], cut[:, :common]) and not cut[:, common:].any()
 
 
-def test_loud_sound_is_divided_by_its_peak_and_quiet_sound_is_left_alone(codec, monkeypatch):
-    vae = codec._vae
-    decode, gain = vae.decode, [1.0]
+@pytest.fixture
+def scaled(codec, monkeypatch):
+    """Sets a gain that everything decoded has from then on."""
+    pieces, gain = codec._vae.pieces, [1.0]
+    monkeypatch.setattr(codec._vae, "pieces", lambda z: (gain[0] * piece for piece in pieces(z)))
+    return gain
 
-    def scaled(z):
-        out = decode(z)
-        out.sample = out.sample * gain[0]
-        return out
 
-    monkeypatch.setattr(vae, "decode", scaled)
+def test_loud_sound_is_divided_by_its_peak_and_quiet_sound_is_left_alone(codec, scaled):
     plain = codec.decode(noise(30))
-    gain[0] = 0.9 / plain.peak
+    scaled[0] = 0.9 / plain.peak
     assert codec.decode(noise(30)).peak == pytest.approx(0.9)
-    gain[0] = 3 / plain.peak
+    scaled[0] = 3 / plain.peak
     loud = codec.decode(noise(30))
     assert loud.peak == 1.0 and np.allclose(loud.samples, plain.samples / plain.peak, atol=1e-6)
 
 
+@pytest.mark.parametrize("peak", [0.01, 0.9, 3.0])
+def test_normalised_sound_peaks_at_minus_one_decibel(codec, scaled, peak):
+    scaled[0] = peak / codec.decode(noise(30)).peak
+    assert 20 * np.log10(codec.decode(noise(30), normalize=True).peak) == pytest.approx(-1, abs=1e-4)
+
+
 @pytest.mark.parametrize(
-    ("value", "words"), [(float("nan"), "not finite"), (0.0, "silent"), (9e-6, "silent")]
+    ("value", "words"),
+    [
+        (float("nan"), "not finite"),
+        (float("inf"), "not finite"),
+        (-float("inf"), "not finite"),
+        (0.0, "silent"),
+        (9e-6, "silent"),
+        (-9e-6, "silent"),
+    ],
 )
 def test_no_sound_is_an_error(codec, monkeypatch, value, words):
-    out = codec._vae.decode(noise(5).T[None])
-    out.sample = torch.full_like(out.sample, value)
-    monkeypatch.setattr(codec._vae, "decode", lambda z: out)
+    monkeypatch.setattr(codec._vae, "pieces", lambda z: [torch.full((1, 2, 9600), value)])
     with pytest.raises(RenderError, match=words):
         codec.decode(noise(5))
 
@@ -104,3 +115,46 @@ def test_long_sound_is_decoded_in_tiles(oobleck):
     hook.remove()
     assert len(calls) == 4
     assert np.allclose(tiled, whole / max(1, np.abs(whole).max()), atol=1e-4)
+
+
+def test_decoding_long_sound_needs_no_more_memory_than_a_window(oobleck):
+    """Beside the result: the latents that the network is given at once are never more than a window."""
+    oobleck.tile_latent_min_length, oobleck.tile_latent_overlap = 64, 16
+    lengths = []
+    hook = oobleck.decoder.register_forward_pre_hook(lambda module, args: lengths.append(args[0].shape[-1]))
+    for frames in (64, 65, 400):
+        assert Codec(oobleck).decode(noise(frames)).samples.shape[1] == frames * 1920
+    hook.remove()
+    assert max(lengths) == 64 and len(lengths) == 1 + 3 + 13
+
+
+def sine(seconds, rate=48_000, channels=2):
+    wave = np.sin(2 * np.pi * 220 * np.arange(round(seconds * rate)) / rate).astype(np.float32)
+    return np.tile(wave, (channels, 1))
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44_100, 2), (48_000, 6)])
+def test_a_source_becomes_stereo_at_48_khz(rate, channels):
+    checked = checked_source(Audio(1.5 * sine(2, rate, channels), rate))
+    assert checked.samples.shape == (2, 96_000) and checked.rate == 48_000 and checked.peak <= 1
+    assert np.array_equal(checked.samples[0], checked.samples[1])
+    assert abs(checked.samples[0, :1000] - np.clip(1.5 * sine(2)[0, :1000], -1, 1)).max() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "words"),
+    [
+        (sine(0.2), 48_000, "1 s or more"),
+        (np.zeros((0, 5)), 48_000, "1 s or more"),
+        (np.zeros((2, 0)), 48_000, "1 s or more"),
+        (sine(2), 0, "1 s or more"),
+        (np.zeros((2, 96_000)), 48_000, "silent"),
+        (1e-7 * sine(2), 48_000, "silent"),
+        (sine(2) * np.float32("nan"), 48_000, "no numbers"),
+        (np.where(sine(2) > 0.99, np.float32("inf"), sine(2)), 48_000, "no numbers"),
+    ],
+)
+def test_sources_that_cannot_be_used(samples, rate, words):
+    with pytest.raises(InputError, match=words) as caught:
+        checked_source(Audio(samples, rate), "reference")
+    assert caught.value.field == "reference" and caught.value.allowed and caught.value.remedy

@@ -3,6 +3,7 @@ import pytest
 import torch
 from pieces import LA_REST_MI, make_piece
 
+from acestep_nb.nano import codec as codec_module
 from acestep_nb.nano.codec import BANDS, BINS, INNER_RATE, SpectralCodec, band_edges, band_frequencies
 from acestep_nb.nano.music import GENRES
 from acestep_nb.nano.render import render
@@ -90,6 +91,50 @@ def test_decoding_is_repeatable_and_takes_do_not_mix(codec, mixes):
     assert torch.equal(both, codec.decode(z).sample)
     assert torch.equal(both[1:], codec.decode(z[1:]).sample)
     assert torch.equal(both[:, 0], both[:, 1])
+
+
+@pytest.fixture
+def tune(codec, mixes):
+    """Latents of 16 s: four mixes, one behind the other."""
+    z = codec.project(codec.log_bands(torch.from_numpy(mixes[:4]))).transpose(1, 2)
+    return torch.cat(list(z), dim=-1)[None]
+
+
+@pytest.mark.parametrize("block", [200, 300])
+def test_long_sound_is_decoded_in_blocks_that_fit_together(codec, tune, monkeypatch, block):
+    """As near to what was asked, everywhere and at the seams, as sound that is decoded at once."""
+    whole = codec.decode(tune).sample
+    monkeypatch.setattr(codec_module, "BLOCK", block)
+    pieces = list(codec.pieces(tune))
+    assert len(pieces) == -(-(800 - 66) // (block - 66)) and max(p.shape[-1] for p in pieces) <= block * 960
+    blocks = torch.cat(pieces, -1)
+    assert blocks.shape == whole.shape and torch.equal(codec.decode(tune).sample, blocks)
+    asked = codec.unproject(tune.transpose(1, 2)).minimum(codec.ceiling)
+
+    def error(sound):
+        return (codec.log_bands(codec.halve(sound.mean(1))) - asked).square().mean((0, 2)).sqrt()
+
+    at_once, in_blocks = error(whole), error(blocks)
+    assert in_blocks.mean() < 1.05 * at_once.mean()
+    seams = torch.tensor([p.shape[-1] // 960 for p in pieces[:-1]]).cumsum(0)
+    near = (seams[:, None] + torch.arange(-5, 5)).flatten()
+    assert in_blocks[near].mean() < 1.3 * at_once[near].mean()
+
+
+def test_blocks_are_the_same_sound_where_one_goes_over_into_the_next(codec, tune, monkeypatch):
+    """No jump at a seam: the sample step there is an ordinary one."""
+    monkeypatch.setattr(codec_module, "BLOCK", 200)
+    pieces = list(codec.pieces(tune))
+    seams = np.cumsum([piece.shape[-1] for piece in pieces])[:-1]
+    bend = torch.cat(pieces, -1)[0, 0].diff().diff().abs()
+    for seam in seams:
+        around = torch.cat([bend[seam - 2400 : seam - 10], bend[seam + 10 : seam + 2400]])
+        assert bend[seam - 3 : seam + 3].max() <= around.max()
+
+
+def test_half_a_minute_is_one_block(codec):
+    assert len(list(codec.pieces(torch.zeros(1, 64, 750)))) == 1
+    assert [p.shape[-1] for p in codec.pieces(torch.zeros(1, 64, 752))] == [(1500 - 58) * 960, 62 * 960]
 
 
 def test_silence_stays_silent(codec):
