@@ -157,12 +157,13 @@ def _class_of(folder: Path, component: str, class_name: str | None, allowed: dic
 
 
 def _kind(name: str, loaded: dict[str, Any], xl: bool) -> Kind:
-    """The kind of the loaded networks; with a codec of ours, they were trained for every task."""
+    """The kind of the loaded networks; with a codec of ours, they know every task and every noise level."""
     config = loaded["transformer"].config
     version = str(config.model_version or "")
     is_turbo = bool(config.is_turbo) or "turbo" in re.split(r"[^a-z]+", version.lower())
     kind = kind_of(name, version, is_turbo, xl)
-    return replace(kind, tasks=TASKS) if type(loaded["vae"]).__name__ == _OWN_CODEC else kind
+    own = type(loaded["vae"]).__name__ == _OWN_CODEC
+    return replace(kind, tasks=TASKS, continuous=True) if own else kind
 
 
 def _check_rates(folder: Path, models: Models) -> None:

@@ -112,6 +112,7 @@ TASKS = {
     ("kind", "asked"),
     [
         ("turbo", RenderOptions(inference_steps=8, shift=3.0)),
+        ("turbo", RenderOptions(inference_steps=3, shift=2.2)),
         ("base", RenderOptions(inference_steps=5, shift=2.2, guidance_scale=7.0)),
     ],
 )
