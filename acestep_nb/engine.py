@@ -7,18 +7,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from acestep_nb.errors import InputError
+from acestep_nb.planning import Planning
 from acestep_nb.renders import Order, Progress, Renders, stop_if
 from acestep_nb.scoring import Scoring
-from acestep_nb.verbs import Verbs
 
 if TYPE_CHECKING:  # torch and the networks are imported when the first checkpoint is loaded
     import torch
 
     from acestep_nb.checkpoints.loading import Models
     from acestep_nb.kinds import Kind
+    from acestep_nb.planner.planner import Planner
     from acestep_nb.takes import Take
 
 __all__ = ["DTYPES", "Engine", "Progress"]
@@ -27,27 +28,33 @@ DTYPES = ("float32", "bfloat16", "float16")
 _POLL = 0.1  # seconds between looks at the cancel event while another thread renders
 
 
-class Engine(Verbs, Scoring):
+class Engine(Planning, Scoring):
     """A loaded checkpoint that makes takes of songs and reworks sounds; threads may share it, they take turns.
 
     Rendering is repeatable: on one machine a seed gives the same bits again, whatever the other seeds are.
     On an accelerator the takes of a batch are computed together, so there another batch size is only near.
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, planner: Planner | None = None) -> None:
         self._models = models
+        self._planner = planner
         self._renders = Renders(models)
         self._lock = threading.Lock()
 
     @classmethod
     def load(
-        cls, name_or_path: str | Path = "nano", device: str | None = None, dtype: str | None = None
+        cls,
+        name_or_path: str | Path = "nano",
+        device: str | None = None,
+        dtype: str | None = None,
+        planner: str | Path | Literal[False] | None = None,
     ) -> Engine:
         """An engine over the checkpoint of that name or in that folder, ready when this returns.
 
         `device` is "cpu", "cuda", "cuda:1", "mps" …; by default the first CUDA device if there is one, else
         the CPU. `dtype` is "float32", "bfloat16" or "float16"; by default bfloat16 on CUDA devices that
-        compute in it, else float32.
+        compute in it, else float32. `planner` is the folder or name of a language model, such as
+        "acestep-5Hz-lm-0.6B"; by default the one that the checkpoint brings along, if any; False loads none.
         Raises `CheckpointError` when the files are missing or damaged, `InputError` for the other two.
         """
         # Before torch starts its threads: waiting ones shall sleep. When they spin, as they do by default,
@@ -57,7 +64,8 @@ class Engine(Verbs, Scoring):
         from acestep_nb.checkpoints.loading import load
 
         place = _device(device)
-        return cls(load(find(name_or_path), place, _dtype(dtype, place)))
+        folder, precision = find(name_or_path), _dtype(dtype, place)
+        return cls(load(folder, place, precision), _planner(planner, folder, place, precision))
 
     @property
     def name(self) -> str:
@@ -102,6 +110,18 @@ class Engine(Verbs, Scoring):
             yield
         finally:
             self._lock.release()
+
+
+def _planner(
+    wanted: str | Path | Literal[False] | None, checkpoint: Path, device: torch.device, dtype: torch.dtype
+) -> Planner | None:
+    from acestep_nb.planner.loading import find_planner, own_planner
+    from acestep_nb.planner.planner import Planner
+
+    if wanted is False:
+        return None
+    folder = own_planner(checkpoint) if wanted is None else find_planner(wanted, checkpoint)
+    return None if folder is None else Planner.load(folder, device, dtype)
 
 
 def _device(name: str | None) -> torch.device:

@@ -86,6 +86,11 @@ class PlanOptions:
         for name, rule in knobs(PlanOptions).items():
             object.__setattr__(self, name, _check(rule)(name, getattr(self, name), rule))
 
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything to plan."""
+        return self.thinking or self.use_cot_metas or self.use_cot_caption or self.use_cot_language
+
     def to_dict(self) -> dict[str, Any]:
         """The options as plain JSON values."""
         return to_dict(self)
@@ -103,12 +108,24 @@ def _check(rule: Knob) -> Callable[[str, object, Knob], object]:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """How a plan came about, as a take keeps it beside the song, the codes and the seed of the plan."""
+
+    planner: str
+    planner_hash: str
+    options: PlanOptions
+    text: str
+    asked: Song | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """A song filled in, and its codes: all that the renderer needs; change it with ``dataclasses.replace``.
 
     ``codes`` are 5 per second, empty when only words were planned. ``text`` is what the planner wrote
-    before them, ``seed`` the planner seed it was sampled with (``None`` for a plan made by hand) and
-    ``planner`` the name of the model. A code out of range raises ``InputError``.
+    before them, ``seed`` the planner seed it was sampled with (``None`` for a plan made by hand),
+    ``planner`` and ``planner_hash`` name the model, and ``asked`` is the song before it was filled in. A code
+    out of range raises ``InputError``.
     """
 
     song: Song
@@ -117,6 +134,8 @@ class Plan:
     seed: int | None = None
     options: PlanOptions = field(default_factory=PlanOptions)
     planner: str = ""
+    planner_hash: str = ""
+    asked: Song | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.song, Song):
@@ -124,6 +143,13 @@ class Plan:
         object.__setattr__(self, "codes", checked_codes(self.codes))
         if self.seed is not None:
             object.__setattr__(self, "seed", checked_seeds([self.seed])[0])
+
+    @property
+    def record(self) -> Planned | None:
+        """How it came about; None for a plan made by hand."""
+        if self.seed is None:
+            return None
+        return Planned(self.planner, self.planner_hash, self.options, self.text, self.asked)
 
     @property
     def duration(self) -> float | None:

@@ -37,7 +37,7 @@ class Progress:
 
     `stage` is "planning", "reading", "rendering" or "decoding". `take` counts from 1, and is 0 while the takes
     are planned or rendered all at once; `step` of `steps` denoising steps are done, or codes made (0 of 0 while
-    words are planned). `part` is the share of the whole, from and to, that this belongs to.
+    words are planned). `overall` is the share of the whole that is done, where this is only a part of it.
     """
 
     stage: str
@@ -45,7 +45,7 @@ class Progress:
     takes: int
     step: int
     steps: int
-    part: tuple[float, float] = (0.0, 1.0)
+    overall: float | None = None
 
     def __str__(self) -> str:
         if self.stage == "reading":
@@ -59,11 +59,8 @@ class Progress:
     @property
     def fraction(self) -> float:
         """Share of the whole batch that is done, 0 to 1."""
-        begin, end = self.part
-        return begin + (end - begin) * self._own
-
-    @property
-    def _own(self) -> float:
+        if self.overall is not None:
+            return self.overall
         share = self.step / self.steps if self.steps else 0.0
         if self.stage == "planning":
             return share

@@ -30,14 +30,15 @@ class Seeds:
 
     ``noise`` is where the denoising starts, ``retake`` the noise that is mixed into it by ``retake_variance``,
     ``sde`` the fresh noise of the steps of the SDE method, ``reference`` the choice of segments out of a
-    reference audio. ``Seeds.of(7)`` derives the others from the noise seed; for another variation of the
-    same take write ``dataclasses.replace(take.seeds, retake=3)``.
+    reference audio, ``planner`` what a language model writes. ``Seeds.of(7)`` derives the others from the
+    noise seed; for another variation of the same take write ``dataclasses.replace(take.seeds, retake=3)``.
     """
 
     noise: int
     retake: int
     sde: int
     reference: int
+    planner: int
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -21,6 +21,7 @@ from acestep_nb.errors import AceStepError, ProjectError
 from acestep_nb.files import disk_errors
 from acestep_nb.knobs import from_dict, to_dict
 from acestep_nb.options import RenderOptions
+from acestep_nb.plans import Plan, Planned
 from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
 
@@ -75,8 +76,8 @@ class Take:
     """One sounding result and all that made it: the same song, options, seeds and checkpoint make it again.
 
     ``options`` leave nothing open: what the checkpoint decided stands there. ``edit`` tells what was reworked
-    (None: music from words), ``codes`` and ``reference`` what else the network was given, ``notes`` what a
-    person should know about the result.
+    (None: music from words), ``codes`` and ``reference`` what else the network was given, ``planned`` how song
+    and codes came about when a planner wrote them, ``notes`` what a person should know about the result.
     ``name`` and ``folder`` are set when a :class:`~acestep_nb.history.History` keeps the take; ``audio``
     and ``latents`` (float32 ``[frame, 64]``, 25 frames/s) of a kept take are read when first asked for.
     ``parent`` is the name of the take that it was made from; ``timings`` are seconds by stage.
@@ -87,6 +88,7 @@ class Take:
     seeds: Seeds
     edit: Edit | None = None
     codes: tuple[int, ...] = ()
+    planned: Planned | None = None
     reference: Source | None = None
     notes: tuple[str, ...] = ()
     checkpoint: str
@@ -121,6 +123,23 @@ class Take:
     def task(self) -> str:
         """What the take is: ``"text2music"``, or the task of its edit."""
         return "text2music" if self.edit is None else self.edit.task
+
+    @property
+    def plan(self) -> Plan:
+        """The song and codes of the take as a plan, to be changed and rendered again."""
+        if self.planned is None:
+            return Plan(self.song, self.codes)
+        how = self.planned
+        return Plan(
+            self.song,
+            self.codes,
+            how.text,
+            self.seeds.planner,
+            how.options,
+            how.planner,
+            how.planner_hash,
+            how.asked,
+        )
 
     @property
     def duration(self) -> float:

@@ -12,7 +12,7 @@ from acestep_nb.codes import CODE_RATE, SAMPLE_RATE, checked_codes, parse_codes
 from acestep_nb.edits import LONGEST, REGION_ADVICE, Edit, RepaintOptions
 from acestep_nb.errors import InputError
 from acestep_nb.knobs import Knob, checked_number
-from acestep_nb.options import RenderOptions, resolved
+from acestep_nb.options import RenderOptions, replaced, resolved
 from acestep_nb.pieces import Piece, length_of, pieces_of
 from acestep_nb.renders import Order, Progress
 from acestep_nb.seeds import Seeds, batch_seeds
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from acestep_nb.audio import Audio
     from acestep_nb.edits import Source
     from acestep_nb.kinds import Kind
+    from acestep_nb.plans import Planned
 
 _DEFAULTS = RenderOptions()
 _BLANK = Song()
@@ -90,9 +91,23 @@ class Verbs(ABC):
         Raises `InputError` for a song without words and for what else is unusable, `RenderError` when the result
         is not music or memory runs out.
         """
-        song.require_words()
+        how: How = {
+            "seeds": seeds,
+            "options": options,
+            "reference_audio": reference_audio,
+            "on_progress": on_progress,
+            "cancel": cancel,
+            "on_take": on_take,
+        }
         outline = parse_codes(codes) if isinstance(codes, str) else checked_codes(codes)
-        seconds = len(outline) / CODE_RATE or song.duration or DEFAULT_DURATION
+        return self._from_words(song, outline, how)
+
+    def _from_words(
+        self, song: Song, codes: tuple[int, ...], how: How, planned: Planned | None = None
+    ) -> list[Take]:
+        """The takes of a song, its outline given by codes if there are any."""
+        song.require_words()
+        seconds = len(codes) / CODE_RATE or song.duration or DEFAULT_DURATION
         if seconds > LONGEST:
             raise InputError(
                 field="codes",
@@ -101,16 +116,10 @@ class Verbs(ABC):
                 remedy="Leave some out.",
             )
         self._require("text2music")
-        how: How = {
-            "seeds": seeds,
-            "options": options,
-            "reference_audio": reference_audio,
-            "on_progress": on_progress,
-            "cancel": cancel,
-        }
-        lasting = song if song.duration else _lasting(song, seconds)
+        lasting = song if song.duration else lasting_song(song, seconds)
         pieces = (Piece((0, round(seconds * SAMPLE_RATE))),)
-        return self._carry_out(self._order(lasting, seconds, pieces, how, codes=outline), on_take)
+        order = self._order(lasting, seconds, pieces, how, codes=codes, planned=planned)
+        return self._carry_out(order, how.get("on_take"))
 
     def cover(
         self,
@@ -128,7 +137,7 @@ class Verbs(ABC):
         """
         if strength is not None:
             how["options"] = replace(how.get("options", _DEFAULTS), audio_cover_strength=strength)
-        return self._rework([self._read(source)], song, {"task": "cover", "quantize": quantize}, how)
+        return self.rework(source, song, "cover", quantize=quantize, **how)
 
     def repaint(
         self,
@@ -147,9 +156,7 @@ class Verbs(ABC):
         with `context` only so many seconds on either side of the region are heard, which is quicker. Levels are
         not touched: `options.normalize` holds for the aggressive mode only.
         """
-        read = self._read(source)
-        edit = {"task": "repaint", "region": _closed(region, read), "repaint": repaint, "context": context}
-        return self._rework([read], song, edit, how)
+        return self.rework(source, song, "repaint", region=region, repaint=repaint, context=context, **how)
 
     def lego(
         self,
@@ -164,20 +171,17 @@ class Verbs(ABC):
 
         With a `region` the track plays there; the source is heard under it.
         """
-        read = self._read(source)
-        return self._rework(
-            [read], song, {"task": "lego", "tracks": track, "region": _closed(region, read)}, how
-        )
+        return self.rework(source, song, "lego", tracks=track, region=region, **how)
 
     def extract(self, source: Sounding, track: str, song: Song = _BLANK, **how: Unpack[How]) -> list[Take]:
         """One track (out of `edits.TRACKS`) of the source, alone; words about the source may help."""
-        return self._rework([self._read(source)], song, {"task": "extract", "tracks": track}, how)
+        return self.rework(source, song, "extract", tracks=track, **how)
 
     def complete(
         self, source: Sounding, song: Song, tracks: Iterable[str] | str = (), **how: Unpack[How]
     ) -> list[Take]:
         """The source, a track such as a voice alone, with the other tracks around it: the whole mix."""
-        return self._rework([self._read(source)], song, {"task": "complete", "tracks": tracks}, how)
+        return self.rework(source, song, "complete", tracks=tracks, **how)
 
     def extend(
         self,
@@ -226,6 +230,35 @@ class Verbs(ABC):
         edit = {"task": "repaint", "region": region, "repaint": repaint, "context": context}
         return self._rework(reads, song or reads[0].song or _BLANK, edit, how)
 
+    def rework(
+        self,
+        source: Sounding,
+        song: Song,
+        task: str,
+        *,
+        region: tuple[float | None, float | None] | None = None,
+        tracks: Iterable[str] | str = (),
+        quantize: bool = True,
+        repaint: RepaintOptions | None = None,
+        context: float | None = None,
+        **how: Unpack[How],
+    ) -> list[Take]:
+        """What the verb of that task gives, for programs that have the task as a word; see those verbs.
+
+        Raises `InputError` for what the task does not take.
+        """
+        self._require(task)
+        read = self._read(source)
+        fields = {
+            "task": task,
+            "region": _closed(region, read),
+            "tracks": tracks,
+            "quantize": quantize,
+            "repaint": repaint,
+            "context": context,
+        }
+        return self._rework([read], song, fields, how)
+
     def _rework(self, reads: list[Opened], song: Song, edit: dict[str, Any], how: How) -> list[Take]:
         """The takes of an edit; its fields come as names and values, all but the sources."""
         self._require(edit["task"])
@@ -233,7 +266,7 @@ class Verbs(ABC):
         source = joined(*(read.sound for read in reads))
         pieces = pieces_of(work, source.samples.shape[1])
         order = self._order(
-            _lasting(song, length_of(pieces, source.samples.shape[1])),
+            lasting_song(song, length_of(pieces, source.samples.shape[1])),
             source.duration,
             pieces,
             how,
@@ -260,7 +293,7 @@ class Verbs(ABC):
             seeds=batch_seeds(how.get("seeds")),
             reference=reference,
             referred=referred,
-            notes=notes,
+            notes=(*replaced(options, self.kind), *notes),
             on_progress=how.get("on_progress"),
             cancel=how.get("cancel"),
             **more,
@@ -302,7 +335,7 @@ def _closed(region: Any, read: Opened) -> Any:
     return region
 
 
-def _lasting(song: Song, seconds: float) -> Song:
+def lasting_song(song: Song, seconds: float) -> Song:
     """The song with this duration; with none where a song cannot be that long."""
     rule = knob(Song, "duration")
     within = (rule.minimum or 0) <= round(seconds, 1) <= (rule.maximum or 0)

@@ -85,7 +85,7 @@ edits = st.tuples(
     repaints,
     st.booleans(),
 ).flatmap(lambda given: _edit(*given))
-seeds = st.builds(Seeds, *[st.integers(0, MAX_SEED)] * 4)
+seeds = st.builds(Seeds, *[st.integers(0, MAX_SEED)] * 5)
 takes = st.builds(
     Take,
     song=songs,

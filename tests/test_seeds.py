@@ -58,4 +58,4 @@ def test_a_batch_takes_numbers_and_records():
 @pytest.mark.parametrize("wrong", [-1, 1.0, None, True, MAX_SEED + 1])
 def test_every_seed_of_a_record_is_checked(wrong):
     with pytest.raises(InputError, match="seeds must be"):
-        Seeds(1, 2, wrong, 4)
+        Seeds(1, 2, wrong, 4, 5)

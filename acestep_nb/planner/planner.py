@@ -92,9 +92,9 @@ class Planner:
             codes: list[tuple[int, ...]] = [()] * len(seeds)
             if options.thinking:
                 codes = self._compose(reader, song, thoughts, seeds, options, tell)
-        name = self.language.name
+        name, checksum = self.language.name, self.language.hash
         return [
-            Plan(_lasting(thought.song, own), own, thought.text, seed, options, name)
+            Plan(_lasting(thought.song, own), own, thought.text, seed, options, name, checksum, song)
             for thought, own, seed in zip(thoughts, codes, seeds, strict=True)
         ]
 
