@@ -112,7 +112,11 @@ class SpectralCodec(ModelMixin, ConfigMixin):
 
     def encode(self, x: Tensor) -> EncoderOutput:
         """Latents of `x` `[take, 2, sample]`; the last incomplete frame is dropped."""
-        return EncoderOutput(Encoding(self.project(self.log_bands(self.halve(x.mean(1)))).transpose(1, 2)))
+        mono = self.halve(x.mean(1))
+        count = mono.shape[-1] // HOP // FRAMES_PER_LATENT * FRAMES_PER_LATENT
+        starts = range(0, count, BLOCK)
+        blocks = [self.project(self._bands_between(mono, at, min(at + BLOCK, count))) for at in starts]
+        return EncoderOutput(Encoding(torch.cat(blocks, dim=1).transpose(1, 2)))
 
     def decode(self, z: Tensor) -> DecoderOutput:
         """Sound `[take, 2, frame * 1920]` of latents `z` `[take, 64, frame]`."""
@@ -150,6 +154,14 @@ class SpectralCodec(ModelMixin, ConfigMixin):
     def log_bands(self, mono: Tensor) -> Tensor:
         """Log-magnitude bands `[take, frame at 50 Hz, BANDS]` of mono sound `[take, sample]` at 24 kHz."""
         return self.bands_of(self.spectrum(mono))
+
+    def _bands_between(self, mono: Tensor, first: int, end: int) -> Tensor:
+        """Log-magnitude bands of the frames from `first` to `end`, heard with what lies around them."""
+        reach = WINDOW // HOP // 2
+        before = min(reach, first)
+        return self.log_bands(mono[:, (first - before) * HOP : (end + reach) * HOP])[
+            :, before : before + end - first
+        ]
 
     def spectrum(self, mono: Tensor) -> Tensor:
         """Complex spectrum `[..., frame, BINS]` of mono sound `[..., sample]` at 24 kHz.

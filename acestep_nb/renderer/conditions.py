@@ -209,7 +209,7 @@ def _words(ask: Ask, sentence: str) -> _Words:
     return _Words(
         prompts.text_prompt(sentence, prompts.plain_caption(song.caption), metas),
         prompts.lyric_prompt(song.lyrics, song.vocal_language),
-        "" if heard is None else hashlib.sha256(np.ascontiguousarray(heard)).hexdigest(),
+        "" if heard is None else hashlib.sha256(heard.tobytes()).hexdigest(),
     )
 
 

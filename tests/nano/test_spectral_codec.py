@@ -93,6 +93,16 @@ def test_decoding_is_repeatable_and_takes_do_not_mix(codec, mixes):
     assert torch.equal(both[:, 0], both[:, 1])
 
 
+@pytest.mark.parametrize("samples", [1920, 1920 * 100, 1920 * 107 + 5])
+def test_long_sound_is_encoded_in_blocks(codec, monkeypatch, samples):
+    x = torch.randn(2, 2, samples, generator=torch.Generator().manual_seed(0)) * 0.1
+    whole = codec.project(codec.log_bands(codec.halve(x.mean(1))))
+    monkeypatch.setattr(codec_module, "BLOCK", 50)
+    latents = codec.encode(x).latent_dist.mode().transpose(1, 2)
+    assert latents.shape == (2, samples // 1920, 64)
+    assert torch.allclose(latents, whole, atol=1e-4)
+
+
 @pytest.fixture
 def tune(codec, mixes):
     """Latents of 16 s: four mixes, one behind the other."""
