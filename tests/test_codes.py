@@ -56,7 +56,7 @@ def test_a_checkpoint_may_have_a_codebook_of_its_own():
         codes.parse_codes("<|audio_code_4096|>", 4096)
 
 
-@pytest.mark.parametrize("case", golden.document("functions/conditioning_masks.json")["parse_audio_codes"])
+@pytest.mark.parametrize("case", golden.cases("functions/conditioning_masks.json", "parse_audio_codes"))
 def test_recorded_texts_hold_the_same_codes(case):
     assert list(codes.codes_in(case["text"])) == case["codes"]
 

@@ -8,9 +8,7 @@ def word_tokenizer(words: str):
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    vocabulary = {
-        word: i for i, word in enumerate(["<unk>", "<end>", *words.split()])
-    }
+    vocabulary = {word: i for i, word in enumerate(["<unk>", "<end>", *words.split()])}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", eos_token="<end>")
