@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +57,13 @@ class Case(Mapping[str, Any]):
         return len(self._data)
 
 
-@lru_cache(maxsize=None)
+@cache
 def tensors(file: str) -> Tensors:
     """The tensors of `file`, such as "functions/fsq.safetensors"."""
     return Tensors(file)
 
 
-@lru_cache(maxsize=None)
+@cache
 def document(file: str) -> Any:
     """A whole JSON file; prefer `cases`, which note what was used."""
     return json.loads((ROOT / file).read_text(encoding="utf-8"))

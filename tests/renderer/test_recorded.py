@@ -122,3 +122,35 @@ def test_recorded_renders(name, case):
         assert len(velocity) == len(recorded) or asked.cfg_interval_end - asked.cfg_interval_start < 1
         assert torch.allclose(velocity, recorded[: len(velocity)], atol=1e-4 if which == "first" else 1e-3)
     assert torch.allclose(found, outputs[f"{case['name']}.target_latents"], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", [folder.name for folder in golden.checkpoints()])
+@torch.inference_mode()
+def test_recorded_sources_are_repainted_on_every_checkpoint(name):
+    """Also on one for which no repaint was recorded: outside the region its source stays, from source or hints."""
+    loaded, kind = networks(name)
+    inputs = golden.tensors(f"{name}/sampler_inputs.safetensors")
+    clean, inside = inputs["clean_src_latents"], inputs["repaint_mask"].bool()
+    silent = loaded["condition_encoder"].silence_latent[:, : inside.shape[1]].expand_as(clean)
+    anew = inside[..., None].expand_as(clean)
+    assert torch.equal(inputs["repaint_chunk_masks"], anew.float())
+    shown = torch.where(anew, silent, clean)
+    assert torch.equal(inputs["repaint_src_latents"], shown)
+    hints = inputs["precomputed_lm_hints_25Hz"][:, : inside.shape[1]]
+    hidden, crossfade = hidden_of(loaded, inputs, "text"), 1
+    found = []
+    for source in (shown, hints):
+        condition = Condition(hidden, torch.cat([source, inputs["repaint_chunk_masks"]], dim=-1))
+        kept = Kept(clean, ~inside, 1.0, crossfade)
+        asked = resolved(RenderOptions(inference_steps=3, shift=1.0), kind)
+        request = Request(condition, tuple(Seeds.of(seed) for seed in range(len(clean))), kept=kept)
+        null = loaded["condition_encoder"].null_condition_emb
+        plan = schedule(asked, kind)
+        found.append(
+            denoised(
+                loaded["transformer"], null, request, asked, plan, inputs["noise"], None, lambda step: None
+            )
+        )
+    far = ~inside & ~inside.roll(crossfade, 1) & ~inside.roll(-crossfade, 1)
+    assert far.any() and all(torch.equal(latents[far], clean[far]) for latents in found)
+    assert not torch.allclose(found[0][inside], found[1][inside], atol=1e-2)
