@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -158,3 +161,36 @@ def test_sources_that_cannot_be_used(samples, rate, words):
     with pytest.raises(InputError, match=words) as caught:
         checked_source(Audio(samples, rate), "reference")
     assert caught.value.field == "reference" and caught.value.allowed and caught.value.remedy
+
+
+PEAK = """
+import sys
+import numpy as np
+import psutil
+import torch
+from acestep_nb.checkpoints import find
+from acestep_nb.codec import Codec
+from acestep_nb.nano.codec import SpectralCodec
+
+torch.set_num_threads(1)
+vae = SpectralCodec.from_pretrained(find("nano") / "vae")
+vae.register_to_config(griffin_lim_iterations=1)
+latents = np.random.default_rng(0).normal(size=(int(sys.argv[1]) * 25, 64)).astype(np.float32)
+audio = Codec(vae).decode(latents)
+memory = psutil.Process().memory_info()
+if hasattr(memory, "peak_wset"):
+    peak = memory.peak_wset
+else:
+    import resource
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(peak - audio.samples.nbytes)
+"""
+
+
+def test_ten_minutes_are_decoded_in_the_memory_of_one():
+    """Peak of the whole process, less the sound itself."""
+    one, ten = (
+        int(subprocess.run([sys.executable, "-c", PEAK, seconds], capture_output=True, check=True).stdout)
+        for seconds in ("60", "600")
+    )
+    assert ten <= 1.2 * one
