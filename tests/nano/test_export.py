@@ -54,7 +54,7 @@ def test_the_engine_hears_the_words_as_training_did(exported, writer):
     )
     rows = [torch.tensor([writer.tokens(t)]) for t in (text, prompts.lyric_prompt(SONG.lyrics, "zh"))]
     ours, _ = networks.condition(*rows, *map(torch.ones_like, rows))
-    theirs = conditions.text2music(models, [SONG])
+    theirs = conditions.Conditioner(models).primary([conditions.Ask(SONG)])
     assert theirs.hidden.shape == ours.shape
     assert (theirs.hidden - ours).abs().max() < 0.02 * ours.abs().max()
     frames = latent_frames(10)
