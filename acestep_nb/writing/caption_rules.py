@@ -92,11 +92,17 @@ def _clash(caption: str) -> tuple[Found, Found] | None:
 def _opposites(caption: str) -> tuple[Found, Found] | None:
     """Two clauses that are nothing but opposite words: ``calm, aggressive``."""
     clauses = [
-        Found(match.group().strip(), match.start() + len(match.group()) - len(match.group().lstrip()), match.end())
+        Found(
+            match.group().strip(),
+            match.start() + len(match.group()) - len(match.group().lstrip()),
+            match.end(),
+        )
         for match in _CLAUSE.finditer(caption)
     ]
     for left, right in load("words")["opposites"]:
-        hits = [[clause for clause in clauses if pattern(side).fullmatch(clause.word)] for side in (left, right)]
+        hits = [
+            [clause for clause in clauses if pattern(side).fullmatch(clause.word)] for side in (left, right)
+        ]
         if all(hits):
             one, other = sorted((hits[0][0], hits[1][0]), key=lambda hit: hit.start)
             return one, other
@@ -128,7 +134,9 @@ def _side(caption: str, clauses: list[tuple[int, int]], hit: Found, rival: Found
     if not start <= rival.start < end:
         return caption[start:end].strip()
     for joint in _BETWEEN.finditer(caption, min(hit.end, rival.end), max(hit.start, rival.start)):
-        return (caption[start : joint.start()] if hit.start < rival.start else caption[joint.end() : end]).strip()
+        return (
+            caption[start : joint.start()] if hit.start < rival.start else caption[joint.end() : end]
+        ).strip()
     return hit.word
 
 
@@ -186,7 +194,7 @@ def _is_genre(word: str) -> bool:
 
 def _speaks_of_sound(caption: str) -> bool:
     words = load("words")
-    lists = [("instruments", name) for name in words["instruments"]]
+    lists: list[tuple[str, ...]] = [("instruments", name) for name in words["instruments"]]
     lists += [("genre_instruments", name, "words") for name in words["genre_instruments"]]
-    lists += [("voices", "any"), ("voices", "female"), ("voices", "male")]
+    lists += [("voices", name) for name in ("any", "female", "male")]
     return any(first(listed(*path), caption) for path in lists)

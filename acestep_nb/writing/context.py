@@ -23,7 +23,10 @@ _COMMON = {
     "it": "il la di e che un non mi per una sono con ti lo del le ma si nel mio",
     "pt": "o a de que e do da em um não uma meu se com os no você na por eu",
 }
-_RAPPED = re.compile(r"(?<![a-z])(?:rap|rapped|spoken|spoken word|recitation)(?![a-z])|ラップ|说唱|랩", re.IGNORECASE)
+_RAPPED = re.compile(
+    r"(?<![a-z])(?:rap|rapped|spoken|spoken word|recitation)(?![a-z])|ラップ|说唱|랩", re.IGNORECASE
+)
+_NO_WORD = re.compile(r"[\W_ー〜]+")
 _VOCALISE = re.compile(
     r"(?:(?:o+h+|a+h+|u+h+|h?m+|la+|na+|da+|hey+|ye+a+h+|wo+ah*|who+a+|du+|doo|ooh+|eh|ay|yo|oi|sha|ba|tra|hey|ho)"
     r"|[啊哦噢喔啦呀嘿哎呜ラらナなアあオおウうイェー〜ッっ]|[라나아오우예워])(?:[\s,!.…~、，。！-]+|(?=[^a-z])|$)",
@@ -67,7 +70,8 @@ class Context:
     @cached_property
     def pace(self) -> Mapping[str, Any] | None:
         """The language's usual lengths of lines, or ``None`` for one whose syllables are only estimates."""
-        return load("pace")["languages"].get(self.language)
+        languages: dict[str, Mapping[str, Any]] = load("pace")["languages"]
+        return languages.get(self.language)
 
     @cached_property
     def measured(self) -> tuple[tuple[Section, tuple[Measured, ...]], ...]:
@@ -83,7 +87,9 @@ class Context:
     def rapped(self, section: Section) -> bool:
         """Whether the section is spoken or rapped: its lines may be longer."""
         inside = any(_RAPPED.search(tag.text) for tag in section.tags)
-        return inside or bool(_RAPPED.search(self.song.caption) and section.kind in ("verse", "other", "bridge"))
+        return inside or bool(
+            _RAPPED.search(self.song.caption) and section.kind in ("verse", "other", "bridge")
+        )
 
     @cached_property
     def caption_evolves(self) -> bool:
@@ -102,7 +108,7 @@ def is_sung(line: Line) -> bool:
 
 def is_vocalise(line: Line) -> bool:
     """Whether the line is made of ah, la-la and the like only."""
-    return not _VOCALISE.sub("", line.sung).strip(" ,.!…~、，。！-~〜ー")
+    return not _NO_WORD.sub("", _VOCALISE.sub("", line.sung))
 
 
 def guessed_language(text: str) -> str:

@@ -24,7 +24,9 @@ def dice(seed: int, genre: str | None = None, language: str | None = None) -> So
         if genre in (None, kind) and language in (None, song.vocal_language or "unknown")
     ]
     if not left:
-        field, value = ("genre", genre) if genre not in genres() and genre is not None else ("language", language)
+        field, value = (
+            ("genre", genre) if genre not in genres() and genre is not None else ("language", language)
+        )
         known = genres() if field == "genre" else _languages(genre)
         allowed = f"one of {', '.join(known)}"
         raise InputError(field=field, value=value, allowed=allowed, remedy="Leave it out for any song.")

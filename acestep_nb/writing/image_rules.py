@@ -13,9 +13,28 @@ from acestep_nb.writing.lyrics import Line, Section
 from acestep_nb.writing.rhymes import loose, strict
 from acestep_nb.writing.terms import pattern
 
-_CHUNK = re.compile(r"\s*[,;，、；。.!！?？…]+\s*|\s+(?:and|&|y|e|und|et)\s+|\s+(?=[぀-ヿ一-鿿])|(?<=[぀-ヿ一-鿿])\s+")
+_CHUNK = re.compile(
+    r"\s*[,;，、；。.!！?？…]+\s*|\s+(?:and|&|y|e|und|et)\s+|\s+(?=[぀-ヿ一-鿿])|(?<=[぀-ヿ一-鿿])\s+"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_SMALL = {"the", "a", "of", "in", "our", "my", "your", "to", "de", "del", "la", "las", "los", "el", "and", "y"}
+_SMALL = {
+    "the",
+    "a",
+    "of",
+    "in",
+    "our",
+    "my",
+    "your",
+    "to",
+    "de",
+    "del",
+    "la",
+    "las",
+    "los",
+    "el",
+    "and",
+    "y",
+}
 _ENOUGH = 3
 
 
@@ -85,7 +104,23 @@ def _is_vague(chunk: str) -> bool:
     return len(chunk.strip()) <= 9 and bool(_other().search(chunk))
 
 
-_PLAIN_FIRST = {"i", "you", "we", "he", "she", "they", "it", "no", "this", "that", "one", "two", "old", "red", "not"}
+_PLAIN_FIRST = {
+    "i",
+    "you",
+    "we",
+    "he",
+    "she",
+    "they",
+    "it",
+    "no",
+    "this",
+    "that",
+    "one",
+    "two",
+    "old",
+    "red",
+    "not",
+}
 
 
 def _run_of_adjectives(text: str) -> int:

@@ -55,12 +55,26 @@ _LENGTH = (
     r"\b(?P<len1>\d{1,3})[\s-]?(?P<unit1>minutes?|mins?|seconds?|secs?)[\s-](?:long|song|track|duration|piece|length)\b",
     r"\b(?:duration|length)(?:\s*[:=]\s*|\s+(?:of\s+)?)(?P<len2>\d{1,3})\s*(?P<unit2>minutes?|mins?|m|seconds?|secs?|s)?\b",
 )
-_DIGITS = dict(zip("二三四五六七九", (2, 3, 4, 5, 6, 7, 9))) | dict(
-    two=2, three=3, four=4, five=5, six=6, seven=7, eight=8, nine=9, eleven=11, thirteen=13, 八=8
-)
+_NUMBERS = [
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+]
+_DIGITS = dict(zip("二三四五六七八九", range(2, 10))) | dict(zip(_NUMBERS, range(2, 14)))
 _ODD_WORDS = re.compile(
-    r"(?<!no )\b(?:odd|irregular|complex|unusual|asymmetric(?:al)?|uneven)[\s-](?:time[\s-]signatures?|meters?|metres?|time)\b"
-    r"|変拍子|变拍子|變拍子|奇数拍|変則拍子|변박|변칙 박자|\b(?:compás|compases) (?:irregular|irregulares|de amalgama)\b",
+    r"(?<!no )\b(?:odd|irregular|complex|unusual|asymmetric(?:al)?|uneven)[\s-]"
+    r"(?:time[\s-]signatures?|meters?|metres?|time)\b"
+    r"|変拍子|变拍子|變拍子|奇数拍|変則拍子|변박|변칙 박자"
+    r"|\b(?:compás|compases) (?:irregular|irregulares|de amalgama)\b",
     re.IGNORECASE,
 )
 

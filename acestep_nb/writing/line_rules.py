@@ -12,6 +12,7 @@ from acestep_nb.writing.lyrics import Section, Tag
 
 _MOST_MODIFIERS, _MOST_CUES, _MOST_WORDS = 2, 2, 5
 _RAP = 2.0  # how much longer a rapped line may be
+_SWING = 7  # the most that lines taking turns may differ
 _SPOKEN_FOR = ("chorus", "verse", "pre-chorus", "post-chorus", "bridge")
 
 
@@ -25,7 +26,9 @@ def stacked_tags(context: Context) -> Iterator[Hint]:
                 yield Hint("stacked-tags", "warning", message, _span(tag), _unstacked(context, tag))
         before_words = _leading_cues(section)
         if len(before_words) > _MOST_CUES:
-            message = f"{len(before_words) + 1} tags on one section confuse the model: keep one beside its name."
+            message = (
+                f"{len(before_words) + 1} tags on one section confuse the model: keep one beside its name."
+            )
             span = ("lyrics", before_words[1].start, before_words[-1].end)
             written = context.song.lyrics[before_words[0].end : before_words[-1].end]
             fix = replaced("lyrics", written, "", before_words[0].end)
@@ -37,8 +40,9 @@ def missing_blank_line(context: Context) -> Iterator[Hint]:
     for section in context.lyrics.sections[1:]:
         tag = section.tag
         if tag and not section.spaced:
-            written = context.song.lyrics[tag.start : tag.end]
-            fix = replaced("lyrics", "\n" + written, "\n\n" + written, tag.start - 1)
+            begin = max(0, tag.start - 2)
+            before, written = context.song.lyrics[begin : tag.start], context.song.lyrics[tag.start : tag.end]
+            fix = replaced("lyrics", before + written, f"{before.rstrip()}\n\n{written}", begin)
             message = f"Put a blank line before [{tag.text}], so that its words do not flow into it."
             yield Hint("missing-blank-line", "warning", message, _span(tag), fix)
 
@@ -54,7 +58,8 @@ def line_syllables(context: Context) -> Iterator[Hint]:
             if low <= item.full and item.count <= high:
                 continue
             far = item.full < pace["far"][0] or item.count >= pace["far"][1] * widened
-            severity = "warning" if far and not _refrain(item, lines) else "info"
+            shout = item.line.loud or _refrain(item, lines)
+            severity = "warning" if far and not (shout and item.full < low) else "info"
             message = f"{item.count} syllables: {low}–{high:.0f} sit best on the beat."
             yield Hint("line-syllables", severity, message, ("lyrics", item.line.start, item.line.end))
 
@@ -131,9 +136,9 @@ def _neighbours(lines: Sequence[Measured], step: float) -> Iterator[Hint]:
 
 
 def _alternates(counts: Sequence[int]) -> bool:
-    """Whether long and short lines take turns regularly, over four lines or more, within a singable span."""
+    """Whether long and short lines take turns regularly, over four lines or more, and not too far apart."""
     every_other = all(abs(a - b) <= 1 for a, b in zip(counts, counts[2:]))
-    return len(counts) >= 4 and every_other and max(counts) <= 12
+    return len(counts) >= 4 and every_other and max(counts) - min(counts) <= _SWING
 
 
 def _matching(context: Context, step: float) -> Iterator[Hint]:

@@ -103,6 +103,7 @@ def parse(lyrics: str) -> Lyrics:
             if not drafts or _opens(tag, blank, drafts[-1]):
                 drafts.append(_Draft(tag.start, blank))
             drafts[-1].tags.append(tag)
+            blank = False
         if line := _line(raw, start):
             if not drafts:
                 drafts.append(_Draft(line.start, blank))
@@ -126,7 +127,7 @@ class _Draft:
     def section(self) -> Section:
         opener = self.tags[0] if self.tags and self.tags[0].start == self.start else None
         cues = tuple(self.tags[1:] if opener else self.tags)
-        end = max(item.end for item in (*self.tags, *self.lines))
+        end = max([tag.end for tag in self.tags] + [line.end for line in self.lines])
         return Section(opener, cues, tuple(self.lines), self.spaced, self.start, end)
 
 

@@ -9,9 +9,11 @@ from acestep_nb.writing.context import Context
 from acestep_nb.writing.data import load
 from acestep_nb.writing.hints import Hint, replaced
 from acestep_nb.writing.lyrics import Section, Tag
+from acestep_nb.writing.palette import TAGS
 from acestep_nb.writing.terms import find, first, listed, negated, pattern
 
 _NOT_PLAYERS = re.compile(r"\b(?:bass|beat)[\s-]*drop|drop[\s-]*(?:the[\s-]*)?(?:bass|beat)", re.IGNORECASE)
+_VOICE_TAGS = pattern(tag.text for group in TAGS if group.key == "voice" for tag in group.tags)
 _QUIET_PLACES = ("intro", "outro", "bridge", "breakdown", "interlude", "end")
 
 
@@ -67,8 +69,8 @@ def vocal(context: Context) -> Iterator[Hint]:
         return
     for section in context.lyrics.sections:
         for tag in section.tags:
-            if message := _other_voice(context, section, tag):
-                yield _tag_hint(context, "caption-lyrics-vocal", message, tag, _plain(tag))
+            if contradiction := _other_voice(context, section, tag):
+                yield _tag_hint(context, "caption-lyrics-vocal", contradiction, tag, _plain(tag))
 
 
 def _players(text: str) -> set[str]:
@@ -192,7 +194,7 @@ def _sung_over(context: Context, wordless: tuple[int, int]) -> Iterator[Hint]:
         yield Hint("caption-lyrics-vocal", "warning", message, ("lyrics", line.start, line.end))
         return
     for tag in context.lyrics.tags:
-        if tag.kind == "voice" or _any(tag, ("voices", "any"), ("voices", "soft"), ("voices", "strong")):
+        if _VOICE_TAGS.search(tag.text) or _any(tag, *(("voices", kind) for kind in load("words")["voices"])):
             message = f"The caption says “{word}”, but [{tag.text}] asks for a voice."
             yield _tag_hint(context, "caption-lyrics-vocal", message, tag, _plain(tag))
 

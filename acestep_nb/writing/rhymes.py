@@ -95,7 +95,7 @@ def _kin(one: str, other: str) -> bool:
 def _english(word: str) -> Rime | None:
     text = re.sub(r"'(?:s|d|ll|ve|re|m)$", lambda match: match.group()[1:], word).replace("'", "")
     if match := re.search(r"([aeiouy])([^aeiouyrw]{1,2}|th|st)e(s|d)?$", text):
-        if text.endswith("le") or match.start() and text[match.start() - 1] in "aeiou":
+        if text.endswith("le") or text[: match.start()].endswith(tuple("aeiou")):
             return _by_group(re.sub(r"e$", "", text), word)
         if match[1] == "o" and match[2] in ("v", "m", "n", "s"):  # love, move, some, gone, lose
             return Rime(frozenset(("A", "UU", "OU", "O")), _coda(match[2], True) + (match[3] or ""), word)
@@ -154,7 +154,9 @@ def _german(word: str) -> Rime | None:
     match = re.search(r"([aeiouyäöü]+)([^aeiouyäöü]+(?:e[nrlms]?|er[ns]|est|et))?([^aeiouyäöü]*)$", word)
     if match is None:
         return None
-    vowel = {"äu": "eu", "ai": "ei", "ü": "i", "ö": "e", "ä": "e", "aa": "a", "ee": "e"}.get(match[1], match[1])
+    vowel = {"äu": "eu", "ai": "ei", "ü": "i", "ö": "e", "ä": "e", "aa": "a", "ee": "e"}.get(
+        match[1], match[1]
+    )
     return Rime(frozenset({vowel}), re.sub(r"(.)\1|h(?=[nmlrt]|$)", r"\1", (match[2] or "") + match[3]), word)
 
 

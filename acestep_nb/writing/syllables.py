@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
+from typing import Any
 
 from acestep_nb.writing.data import load
 from acestep_nb.writing.english import count_english
@@ -73,47 +73,49 @@ def _hangul(text: str) -> int:
         if not "가" <= char <= "힣":
             continue
         onset, medial, coda = _jamo(char)
-        if onset == 11 and medial == vowel and not coda:  # 11 is the silent ㅇ
-            run += 1
-            total += 1 if run == 1 else (-1 if run == 2 else 0)
-        else:
-            total, run = total + 1, 0
-        vowel = medial if not coda else -1
+        run = run + 1 if onset == _SILENT_ONSET and medial == vowel and not coda else 0
+        total += {2: -1}.get(run, 1) if run < 3 else 0
+        vowel = -1 if coda else _OPENED.get(medial, medial)
     return total
+
+
+_SILENT_ONSET = 11  # ㅇ
+_OPENED = {2: 0, 6: 4, 12: 8, 17: 13}  # ㅑ goes on as ㅏ, ㅕ as ㅓ, ㅛ as ㅗ, ㅠ as ㅜ
 
 
 def _jamo(block: str) -> tuple[int, int, int]:
     """Onset, vowel and coda of a block by the arithmetic of the Unicode standard, section 3.12."""
     index = ord(block) - 0xAC00
-    medial = index % 588 // 28
-    return index // 588, {6: 4}.get(medial, medial), index % 28  # 여 goes on as 어
+    return index // 588, index % 588 // 28, index % 28
 
 
 def _number(digits: str, code: str) -> int:
     numbers = load("pace")["numbers"]
     if code in ("zh", "yue", "ko", "ja"):
-        return _myriad(digits, numbers["ja"] if code == "ja" else {"digits": [1] * 10, "places": 1})
+        said = numbers["ja"] if code == "ja" else [1] * 10
+        return _by_places(digits, said, place=2 if code == "ja" else 1)
     table = numbers.get(code, numbers["en"])
     pairs = [digits[max(0, end - 2) : end] for end in range(len(digits), 0, -2)]
     return sum(_pair(int(pair), table) for pair in pairs)
 
 
-def _pair(value: int, table: dict[str, list[int]]) -> int:
+def _pair(value: int, table: dict[str, Any]) -> int:
+    """Numbers below 100; ``treinta y dos`` joins with a word from the thirties on."""
     if value < 20:
-        return table["units"][value]
+        return int(table["units"][value])
     ten, unit = divmod(value, 10)
-    return table["tens"][ten - 2] + (table["units"][unit] + int(bool(table["joint"])) * (ten > 2) if unit else 0)
+    joint = table["joint"] if ten > 2 else 0
+    return int(table["tens"][ten - 2] + (table["units"][unit] + joint if unit else 0))
 
 
-def _myriad(digits: str, table: dict[str, list[int]]) -> int:
+def _by_places(digits: str, said: list[int], place: int) -> int:
     """Numbers below 10 000 as 二千三百四: a digit, then its place; longer ones digit by digit."""
-    said, places = table["digits"], table["places"]
     if len(digits) > 4 or int(digits) == 0:
         return sum(said[int(digit)] for digit in digits)
     total = 0
-    for place, digit in zip(range(len(digits) - 1, -1, -1), map(int, digits)):
+    for zeros, digit in zip(range(len(digits) - 1, -1, -1), map(int, digits)):
         if digit:
-            total += (said[digit] if digit > 1 or place == 0 else 0) + (int(str(places)) if place else 0)
+            total += (said[digit] if digit > 1 or not zeros else 0) + (place if zeros else 0)
     return total
 
 
