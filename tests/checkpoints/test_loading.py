@@ -3,11 +3,13 @@ import shutil
 
 import pytest
 import torch
+from helpers import build_oobleck
 from safetensors.torch import load_file, save_file
 
 from acestep_nb.checkpoints import write_manifest
 from acestep_nb.checkpoints.loading import load
 from acestep_nb.errors import CheckpointError
+from acestep_nb.kinds import COMMON_TASKS, TASKS
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -145,3 +147,23 @@ def test_other_rates_are_refused(own_checkpoint):
     rewrite(own_checkpoint / "vae" / "config.json", sampling_rate=44_100)
     with pytest.raises(CheckpointError, match="sampling rate"):
         loaded(own_checkpoint)
+
+
+def test_with_our_codec_every_task_was_trained(tiny_models):
+    assert (tiny_models.kind.tasks, tiny_models.kind.name) == (TASKS, "turbo")
+
+
+def hooks(models):
+    return len(models.condition_encoder.timbre_encoder.embed_tokens._forward_hooks)
+
+
+def test_the_large_size_is_known_by_its_codec_and_its_config(own_checkpoint):
+    rewrite(own_checkpoint / "transformer" / "config.json", model_version="xl_turbo")
+    ours = loaded(own_checkpoint)
+    assert not ours.kind.xl and hooks(ours) == 0
+    shutil.rmtree(own_checkpoint / "vae")
+    build_oobleck().save_pretrained(own_checkpoint / "vae")
+    rewrite(own_checkpoint / "model_index.json", vae=["diffusers", "AutoencoderOobleck"])
+    published = loaded(own_checkpoint)
+    assert published.kind.xl and published.kind.is_turbo and hooks(published) == 1
+    assert published.kind.tasks == COMMON_TASKS

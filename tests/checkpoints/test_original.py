@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import torch
-from diffusers import AutoencoderOobleck
+from helpers import build_oobleck
 from safetensors.torch import load_file, save_file
 
 from acestep_nb.checkpoints import find, original, verify, write_manifest
@@ -28,18 +28,6 @@ def old_name(component, key):
         return key
     prefix = next(prefix for prefix, name in original._PREFIXES.items() if name == component)
     return prefix + key
-
-
-def build_oobleck():
-    torch.manual_seed(1)
-    return AutoencoderOobleck(
-        encoder_hidden_size=128,  # its mean and scale: 64 channels each
-        downsampling_ratios=[2, 4, 4, 6, 10],
-        channel_multiples=[1, 1, 1, 1, 1],
-        decoder_channels=4,
-        decoder_input_channels=64,
-        sampling_rate=48_000,
-    )
 
 
 def config_of(models, **changes):
