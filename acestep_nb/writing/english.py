@@ -46,16 +46,23 @@ def count_english(word: str) -> int:
 
 def _without_clitic(text: str) -> tuple[str, int]:
     """The word before ``'s``, ``n't`` and their like, and the syllables that these add."""
-    stem, mark, tail = text.partition("'")
-    if not mark or not stem:
+    stem, *tails = text.split("'")
+    if not stem or not all(tail in _CLITICS for tail in tails):
         return text.replace("'", ""), 0
-    if tail == "t" and stem.endswith("n") and len(stem) > 2:
-        return stem[:-1], int(stem[-2] not in _VOWELS + "rw" and stem not in ("can", "won", "don"))
-    if tail == "s":
-        return stem, int(bool(re.search(r"(?:s|x|z|ch|sh|ce|ge)$", stem)))
-    if tail in ("ll", "ve", "d", "re", "m", "", "n"):
-        return stem, int(tail in ("ll", "ve", "d") and stem.endswith(("t", "d")))
-    return text.replace("'", ""), 0
+    extra, before = 0, stem
+    for tail in tails:
+        if tail == "t" and before.endswith("n"):
+            extra += int(before[-2:-1] not in _VOWELS + "rw" and before not in ("can", "won", "don"))
+            stem = before[:-1]
+        elif tail == "s":
+            extra += int(bool(re.search(r"(?:s|x|z|ch|sh|ce|ge)$", before)))
+        else:
+            extra += int(tail in ("ll", "ve", "d") and before.endswith(("t", "d")))
+        before = tail
+    return stem, extra
+
+
+_CLITICS = ("t", "s", "ll", "ve", "d", "re", "m", "", "n")
 
 
 def _by_rule(word: str) -> int:

@@ -17,7 +17,7 @@ _JA = dict(zip("ハニホヘトイロ", "CDEFGAB"))
 _KO = dict(zip("다라마바사가나", "CDEFGAB"))
 _SOLFA = {"do": "C", "re": "D", "mi": "E", "fa": "F", "sol": "G", "la": "A", "si": "B", "ré": "D"}
 _ACCIDENTAL = r"(?:\s?(?:#|♯|♭|b(?![a-z])|-?\s?sharp|-?\s?flat))?"
-_MINOR = re.compile(r"m(?:in|oll|enor|inore|ineur)?\b|短|小调|小調|단조|mineur|menor", re.IGNORECASE)
+_MINOR = re.compile(r"m(?:in|oll|enor|inore?|ineur)?\b|短|小调|小調|단조|mineur|menor", re.IGNORECASE)
 
 _TEMPO = (
     r"(?:at |around |about |~|a )?(?P<bpm1>\d{2,3})(?:\s*[-–~]\s*(?P<bpm1b>\d{2,3}))?\s*-?\s*"

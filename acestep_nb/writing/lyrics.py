@@ -99,15 +99,18 @@ def parse(lyrics: str) -> Lyrics:
     drafts: list[_Draft] = []
     blank, start = True, 0
     for raw in lyrics.split("\n"):
-        for tag in _tags(raw, start):
-            if not drafts or _opens(tag, blank, drafts[-1]):
+        line = _line(raw, start)
+        tags = list(_tags(raw, start))
+        before = bool(line and tags and line.start < tags[0].start)  # words, then a tag
+        if line and before:
+            _add_line(drafts, line, blank)
+        for tag in tags:
+            if not drafts or _opens(tag, blank and not before, drafts[-1]):
                 drafts.append(_Draft(tag.start, blank))
             drafts[-1].tags.append(tag)
             blank = False
-        if line := _line(raw, start):
-            if not drafts:
-                drafts.append(_Draft(line.start, blank))
-            drafts[-1].lines.append(line)
+        if line and not before:
+            _add_line(drafts, line, blank)
         blank = not raw.strip()
         start += len(raw) + 1
     return Lyrics(tuple(draft.section() for draft in drafts))
@@ -129,6 +132,12 @@ class _Draft:
         cues = tuple(self.tags[1:] if opener else self.tags)
         end = max([tag.end for tag in self.tags] + [line.end for line in self.lines])
         return Section(opener, cues, tuple(self.lines), self.spaced, self.start, end)
+
+
+def _add_line(drafts: list[_Draft], line: Line, blank: bool) -> None:
+    if not drafts:
+        drafts.append(_Draft(line.start, blank))
+    drafts[-1].lines.append(line)
 
 
 def _opens(tag: Tag, blank: bool, before: _Draft) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from acestep_nb.writing.data import load
 
-_HAN = re.compile("[一-鿿㐀-䶿豈-﫿々]")
+_HAN = re.compile(r"[一-鿿㐀-䶿\uf900-\ufaff々]")
 _SMALL_Y = "ゃゅょゎャュョヮ"
 _ROWS = {
     "あ": "あかがさざただなはばぱまやらわゃアカガサザタダナハバパマヤラワャ",

@@ -21,13 +21,13 @@ from acestep_nb.writing.morae import count_kana, to_kana
 __all__ = ["script_of", "syllables"]
 
 _TOKEN = re.compile(
-    r"(?P<kana>[぀-ヿー〜～々一-鿿㐀-䶿豈-﫿ｦ-ﾟ]+)"
+    r"(?P<kana>[぀-ヿー〜～々一-鿿㐀-䶿\uf900-\ufaffｦ-ﾟ]+)"
     r"|(?P<hangul>[가-힣ㄱ-ㅎㅏ-ㅣ]+)"
     r"|(?P<number>\d+)"
     r"|(?P<word>[^\W\d_]+(?:['’‘-]+[^\W\d_]+)*['’]?)"
 )
 _KANA = re.compile("[぀-ヿ]")
-_HAN = re.compile("[一-鿿㐀-䶿豈-﫿々]")
+_HAN = re.compile(r"[一-鿿㐀-䶿\uf900-\ufaff々]")
 
 
 def syllables(line: str, language: str | None = None) -> int:
