@@ -19,7 +19,6 @@ class Rime:
 
     vowels: frozenset[str]
     coda: str
-    word: str
 
 
 # Letters of a rime (after silent letters are dropped) and the vowels they may stand for.
@@ -62,7 +61,7 @@ _KIN = ("mn", "ptk", "bdg", "fs", "vzj", "lr")
 
 
 def strict(one: str, other: str, language: str) -> bool:
-    """Whether the lines end in different words that rhyme as a songbook would have it."""
+    """Whether the lines rhyme as a songbook would have it: one vowel and the same consonants after it."""
     first, second = rime(one, language), rime(other, language)
     if first is None or second is None:
         return False
@@ -96,27 +95,27 @@ def _english(word: str) -> Rime | None:
     text = re.sub(r"'(?:s|d|ll|ve|re|m)$", lambda match: match.group()[1:], word).replace("'", "")
     if match := re.search(r"([aeiouy])([^aeiouyrw]{1,2}|th|st)e(s|d)?$", text):
         if text.endswith("le") or text[: match.start()].endswith(tuple("aeiou")):
-            return _by_group(re.sub(r"e$", "", text), word)
+            return _by_group(re.sub(r"e$", "", text))
         if match[1] == "o" and match[2] in ("v", "m", "n", "s"):  # love, move, some, gone, lose
-            return Rime(frozenset(("A", "UU", "OU", "O")), _coda(match[2], True) + (match[3] or ""), word)
-        return Rime(frozenset(_LONG[match[1]].split()), _coda(match[2], True) + (match[3] or ""), word)
-    return _by_group(text, word)
+            return Rime(frozenset(("A", "UU", "OU", "O")), _coda(match[2], True) + (match[3] or ""))
+        return Rime(frozenset(_LONG[match[1]].split()), _coda(match[2], True) + (match[3] or ""))
+    return _by_group(text)
 
 
-def _by_group(text: str, word: str) -> Rime | None:
+def _by_group(text: str) -> Rime | None:
     match = re.search(r"([aeiouy]+(?:gh|w(?![aeiou])|r(?:e(?=s?$))?)?)([^aeiouy]*?)(e?d|e?s)?$", text)
     if match is None:
         return None
     group, coda, ending = match[1], match[2], match[3] or ""
     for letters, vowels in _ENGLISH:
         if re.fullmatch(letters, group):
-            return Rime(frozenset(vowels.split()), _coda(coda + ending), word)
+            return Rime(frozenset(vowels.split()), _coda(coda + ending))
     vowel = group[-1] if group[-1] in _SHORT else group[0]
     for letters, vowels in _TURNED:
         if coda and re.search(letters, text):
-            return Rime(frozenset(vowels.split()), _coda(coda + ending), word)
+            return Rime(frozenset(vowels.split()), _coda(coda + ending))
     table = _OPEN if not coda + ending else _SHORT
-    return Rime(frozenset(table.get(vowel, _SHORT[vowel]).split()), _coda(coda + ending), word)
+    return Rime(frozenset(table.get(vowel, _SHORT[vowel]).split()), _coda(coda + ending))
 
 
 def _coda(letters: str, before_e: bool = False) -> str:
@@ -141,7 +140,7 @@ def _spanish(word: str) -> Rime | None:
     tail = plain[start:].translate(str.maketrans("áéíóúü", "aeiouu")).rstrip()
     vowels = re.sub("[^aeiou]", "", tail)
     key = vowels[0] + (vowels[-1] if len(vowels) > 1 else "")
-    return Rime(frozenset({key}), re.sub(r"^[aeiou]", "", tail), word)
+    return Rime(frozenset({key}), re.sub(r"^[aeiou]", "", tail))
 
 
 def _strong(word: str, span: tuple[int, int]) -> int:
@@ -151,16 +150,16 @@ def _strong(word: str, span: tuple[int, int]) -> int:
 
 
 def _german(word: str) -> Rime | None:
-    match = re.search(r"([aeiouyäöü]+)([^aeiouyäöü]+(?:e[nrlms]?|er[ns]|est|et))?([^aeiouyäöü]*)$", word)
+    match = re.search(r"([aeiouyäöü]+)([^aeiouyäöü]+(?:e[nrlms]?|er[ns]|est|et))?([^aeiouyäöü]*)$")
     if match is None:
         return None
     vowel = {"äu": "eu", "ai": "ei", "ü": "i", "ö": "e", "ä": "e", "aa": "a", "ee": "e"}.get(
         match[1], match[1]
     )
-    return Rime(frozenset({vowel}), re.sub(r"(.)\1|h(?=[nmlrt]|$)", r"\1", (match[2] or "") + match[3]), word)
+    return Rime(frozenset({vowel}), re.sub(r"(.)\1|h(?=[nmlrt]|$)", r"\1", (match[2] or "") + match[3]))
 
 
 def _french(word: str) -> Rime | None:
     text = re.sub(r"(?<=[^aeiouyéèê])e?s?$|(?<=[éiu])es?$", "", word.split("'")[-1])
     match = re.search(r"([aeiouyàâéèêëîïôùûüœ]+)([^aeiouyàâéèêëîïôùûüœ]*)$", text)
-    return Rime(frozenset({match[1]}), match[2], word) if match else None
+    return Rime(frozenset({match[1]}), match[2]) if match else None

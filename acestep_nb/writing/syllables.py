@@ -162,12 +162,12 @@ def _german(word: str) -> int:
 
 def _french(word: str) -> int:
     """Vowel groups without the mute e of endings, which is mostly left unsung."""
+    vowels = "aeiouyàâéèêëîïôùûüœæ"
     text = re.sub(r"(?<=[qg])u(?=[eéèêi])", "", _letters(word).split("'")[-1])
-    groups = re.findall(r"[aeiouyàâéèêëîïôùûüœæ]+", text)
-    mute = re.search(r"[^aeiouyàâéèêëîïôùûüœæ](?:e|es)$|[aeiouyéî]e(?:s)?$", text)
-    split = len(re.findall(r"[éëï][aou]|[aou][éëï]|[aeo]y[aeéo]", text))
-    silent = 1 if mute and len(groups) > 1 and re.search(r"[^aeiouyàâéèêëîïôùûüœæ]es?$", text) else 0
-    return len(groups) + split - silent
+    count = len(re.findall(f"[{vowels}]+", text)) + len(
+        re.findall(r"[éëï][aou]|[aou][éëï]|[aeo]y[aeéo]", text)
+    )
+    return count - int(count > 1 and bool(re.search(f"[^{vowels}]es?$", text)))
 
 
 def _by_vowels(word: str) -> int:

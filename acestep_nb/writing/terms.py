@@ -63,8 +63,3 @@ def first(words: re.Pattern[str], text: str) -> Found | None:
 def negated(text: str, start: int, end: int) -> bool:
     """Whether the word at this place is named only to be left out."""
     return bool(_NOT_BEFORE.search(text[:start]) or _NOT_AFTER.match(text, end))
-
-
-def evolves(caption: str) -> bool:
-    """Whether the caption tells a course of events, in which opposites may follow one another."""
-    return bool(listed("evolution").search(caption))
