@@ -1,8 +1,8 @@
 """acestep_nb: words in a notebook become a song.
 
-``Song`` says what is asked, ``Engine`` renders it, each result is a ``Take`` and a ``History`` keeps them;
-``Studio`` is the panel over all of it. Networks and widgets are imported on first use, so this import is
-quick and needs no torch.
+``Song`` says what is asked, ``Engine`` renders it or reworks a sound, each result is a ``Take`` and a
+``History`` keeps them; ``Studio`` is the panel over all of it. Networks and widgets are imported on first
+use, so this import is quick and needs no torch.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from acestep_nb.song import Song
 
 if TYPE_CHECKING:
     from acestep_nb.audio import Audio
+    from acestep_nb.edits import Edit, RepaintOptions
     from acestep_nb.engine import Engine
     from acestep_nb.history import History
     from acestep_nb.panels import Studio
     from acestep_nb.plots import spectrogram
+    from acestep_nb.seeds import Seeds
     from acestep_nb.takes import Take
     from acestep_nb.widgets import Player
 
@@ -37,6 +39,7 @@ __all__ = [
     "Audio",
     "Cancelled",
     "CheckpointError",
+    "Edit",
     "Engine",
     "History",
     "InputError",
@@ -44,6 +47,8 @@ __all__ = [
     "ProjectError",
     "RenderError",
     "RenderOptions",
+    "RepaintOptions",
+    "Seeds",
     "Song",
     "Studio",
     "Take",
@@ -53,9 +58,12 @@ __all__ = [
 
 _HOMES = {
     "Audio": "acestep_nb.audio",
+    "Edit": "acestep_nb.edits",
     "Engine": "acestep_nb.engine",
     "History": "acestep_nb.history",
     "Player": "acestep_nb.widgets",
+    "RepaintOptions": "acestep_nb.edits",
+    "Seeds": "acestep_nb.seeds",
     "Studio": "acestep_nb.panels",
     "Take": "acestep_nb.takes",
     "spectrogram": "acestep_nb.plots",

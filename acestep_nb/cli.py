@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import acestep_nb
 from acestep_nb.bench import PARTS, figures_of
+from acestep_nb.edits import EDIT_TASKS, TRACKS, Edit, RepaintOptions
 from acestep_nb.errors import AceStepError, Cancelled, InputError
 from acestep_nb.history import History
 from acestep_nb.knobs import Knob, knobs
 from acestep_nb.options import RenderOptions
 from acestep_nb.seeds import SEEDS, fresh_seeds, parse_seeds
 from acestep_nb.song import Song
+from acestep_nb.sources import opened
 
 if TYPE_CHECKING:
     from acestep_nb.takes import Take
 
 _LONG_LIST = 8
+_SHORT = {"audio_cover_strength": ["--strength"]}
+_EDIT_KNOBS = ("quantize", "context")
 _FAILED, _STOPPED = 2, 130
 
 
@@ -77,8 +81,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
     generate = commands.add_parser(
         "generate", help="render takes of a song and keep them in a project folder"
     )
-    for knob_owner in (Song, RenderOptions):
+    for knob_owner in (Song, RenderOptions, RepaintOptions):
         _add_knobs(generate, knob_owner)
+    _add_edit(generate)
     generate.add_argument("--lyrics-file", metavar="FILE", help="read the lyrics from this UTF-8 text file")
     generate.add_argument("--seeds", metavar="N,N,…", help=_help(SEEDS, "random"))
     generate.add_argument(
@@ -115,14 +120,32 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return args
 
 
-def _add_knobs(parser: argparse.ArgumentParser, owner: type) -> None:
+def _add_knobs(parser: argparse.ArgumentParser, owner: type, only: Sequence[str] = ()) -> None:
     defaults = {field.name: field.default for field in fields(owner)}
     for name, knob in knobs(owner).items():
+        if only and name not in only:
+            continue
         default = defaults[name]
         text = "" if default in (None, "") else default if isinstance(default, str) else f"{default:g}"
+        options = [_option(name), *_SHORT.get(name, [])]
         parser.add_argument(
-            _option(name), dest=name, type=_reader(knob), metavar=knob.unit or "TEXT", help=_help(knob, text)
+            *options, dest=name, type=_reader(knob), metavar=knob.unit or "TEXT", help=_help(knob, text)
         )
+
+
+def _add_edit(parser: argparse.ArgumentParser) -> None:
+    """What to rework and how; without a task, music is made from words."""
+    parser.add_argument("--task", metavar="TASK", help=f"rework a source: {', '.join(EDIT_TASKS)}")
+    parser.add_argument(
+        "--source", metavar="FILE", help="the sound file, or the name of a take of the project"
+    )
+    parser.add_argument(
+        "--region",
+        metavar="A,B",
+        help="first and last second to make anew, such as 12,18.5; empty is the source's own end: 12,",
+    )
+    parser.add_argument("--tracks", metavar="NAME,…", help=f"names out of {', '.join(TRACKS)}")
+    _add_knobs(parser, Edit, _EDIT_KNOBS)
 
 
 def _option(name: str) -> str:
@@ -211,6 +234,7 @@ def _render(args: argparse.Namespace) -> dict[str, Any]:
     options = RenderOptions(**_given(args, RenderOptions))
     seeds = fresh_seeds(1) if args.seeds is None else parse_seeds(args.seeds)
     history = History(args.project)
+    edit, source = _edit(args, history)
     _say(f"loading {args.model}")
     began = time.perf_counter()
     engine = acestep_nb.Engine.load(args.model)
@@ -219,7 +243,12 @@ def _render(args: argparse.Namespace) -> dict[str, Any]:
     def keep(take: Take) -> None:
         args.kept.append(_told(history.add(take)))
 
-    engine.generate(song, seeds=seeds, options=options, on_progress=_say, on_take=keep)
+    how: Any = {"seeds": seeds, "options": options, "on_progress": _say, "on_take": keep}
+    if edit is None:
+        engine.generate(song, **how)
+    else:
+        fields = ("task", "region", "tracks", "quantize", "repaint", "context")
+        engine.rework(source, song, **{name: getattr(edit, name) for name in fields}, **how)
     return {
         "takes": args.kept,
         "project": str(history.folder),
@@ -239,8 +268,34 @@ def _song(args: argparse.Namespace) -> Song:
             raise InputError("give --lyrics or --lyrics-file, not both", field="lyrics")
         words["lyrics"] = _read_lyrics(Path(args.lyrics_file))
     song = Song(**words)
-    song.require_words()
+    if args.task is None:
+        song.require_words()
     return song
+
+
+def _edit(args: argparse.Namespace, history: History) -> tuple[Edit | None, Any]:
+    """What is asked of which source; both None for music from words. Checked before a network is loaded."""
+    names = ("source", "region", "tracks", *_EDIT_KNOBS, *knobs(RepaintOptions))
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    if args.task is None:
+        if given:
+            name = next(iter(given))
+            remedy = f"Add --task, one of {', '.join(EDIT_TASKS)}, and --source."
+            raise InputError(
+                f"{_option(name)} goes with a task", field=name, value=given[name], remedy=remedy
+            )
+        return None, None
+    name = given.pop("source", None)
+    source = history.get(name) if name in [take.name for take in history] else name
+    read = opened(source)
+    how = {name: given.pop(name) for name in list(given) if name in knobs(RepaintOptions)}
+    if how:
+        given["repaint"] = RepaintOptions(**how)
+    if "region" in given:
+        first, *others = given["region"].split(",")
+        ends = [(first, 0.0), *((text, read.sound.duration) for text in others)]
+        given["region"] = [_number(text) if text.strip() else end for text, end in ends]
+    return Edit(task=args.task, sources=(read.record,), **given), source
 
 
 def _read_lyrics(path: Path) -> str:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import acestep_nb
-from acestep_nb import Audio, History, RenderOptions, Song, cli
+from acestep_nb import Audio, Edit, History, RenderOptions, RepaintOptions, Song, cli
+from acestep_nb.kinds import KINDS
 from acestep_nb.knobs import knobs
+from acestep_nb.options import resolved
 
 
 def run(capsys, *words: object) -> tuple[int, str, str]:
@@ -81,7 +83,7 @@ def test_generate_keeps_takes_and_prints_one_object(capsys, tmp_path, tiny_check
         timesignature="4",
         duration=10,
     )
-    assert takes[7].options == RenderOptions(inference_steps=2, shift=2.5)
+    assert takes[7].options == resolved(RenderOptions(inference_steps=2, shift=2.5), KINDS["turbo-continuous"])
     assert "rendering take 2 of 2 · step 1/2" in err
 
 
@@ -92,7 +94,38 @@ def test_generate_without_json_names_the_files(capsys, tmp_path, tiny_checkpoint
     assert code == 0 and out == f"seed {take.seed}: {take.folder / 'audio.flac'}\n"
 
 
+def test_generate_reworks_a_file_and_a_take(capsys, tmp_path, tiny_checkpoint):
+    sound = Audio(np.random.default_rng(1).uniform(-0.5, 0.5, (2, 96_000)), 48_000)
+    how = ("--seeds", 3, "--inference-steps", 1, "--model", tiny_checkpoint, "--project", tmp_path / "p")
+    file = sound.save(tmp_path / "song.wav")
+    words = ("--task", "cover", "--source", file, "--strength", 0.5, "--quantize", "false", "--caption", "jazz")
+    assert run(capsys, "generate", *words, *how)[0] == 0
+    (cover,) = History(tmp_path / "p")
+    assert cover.task == "cover" and cover.edit.sources[0].name == "song.wav" and not cover.edit.quantize
+    assert cover.options.audio_cover_strength == 0.5 and cover.duration == 2
+    words = ("--task", "repaint", "--source", cover.name, "--region", "1.2,", "--repaint-strength", 0.2)
+    assert run(capsys, "generate", *words, "--context", 1, *how)[0] == 0
+    repaint = History(tmp_path / "p").takes[0]
+    assert repaint.parent == cover.name and repaint.edit == Edit(
+        task="repaint",
+        sources=repaint.edit.sources,
+        region=(1.2, 2),
+        repaint=RepaintOptions(repaint_strength=0.2),
+        context=1,
+    )
+    assert np.array_equal(repaint.audio.samples[:, :50_000], cover.audio.samples[:, :50_000])
+    words = ("--task", "complete", "--source", file, "--tracks", "drums, Backing vocals")
+    assert run(capsys, "generate", *words, *how)[0] == 0
+    assert History(tmp_path / "p").takes[0].edit.tracks == ("drums", "backing_vocals")
+
+
 BAD = {
+    "task": ["--task", "remix", "--source", "sound.wav"],
+    "source": ["--task", "cover", "--source", "nowhere.wav"],
+    "region": ["--task", "repaint", "--source", "sound.wav", "--region", "3,2"],
+    "tracks": ["--caption", "a", "--tracks", "drums"],
+    "quantize": ["--task", "lego", "--source", "sound.wav", "--quantize", "false"],
+    "repaint_mode": ["--task", "repaint", "--source", "sound.wav", "--repaint-mode", "firm"],
     "bpm": ["--caption", "a", "--bpm", "12"],
     "duration": ["--caption", "a", "--duration", "10000"],
     "shift": ["--caption", "a", "--shift", "much"],
@@ -113,6 +146,7 @@ BAD = {
 @pytest.mark.parametrize("field", BAD)
 def test_bad_input_is_one_clear_line_and_code_2(capsys, tmp_path, monkeypatch, field):
     monkeypatch.chdir(tmp_path)
+    Audio(np.full((2, 96_000), 0.5), 48_000).save(tmp_path / "sound.wav")
     code, out, err = run(capsys, "generate", *BAD[field])
     assert code == 2 and out == ""
     last = err.splitlines()[-1]
