@@ -49,6 +49,16 @@ def test_good_songs_are_left_in_peace(half):
     assert len(warned) <= 0.05 * len(entries), warned
 
 
+@pytest.mark.parametrize("entry", fixture("later_songs")["faults"], ids=lambda entry: entry["id"])
+def test_faults_of_later_songs_are_found(entry):
+    assert entry["id"] in ids(Song(**entry["song"]))
+
+
+@pytest.mark.parametrize("song", fixture("later_songs")["good"], ids=lambda song: song["caption"][:40])
+def test_good_later_songs_are_left_in_peace(song):
+    assert not warnings(Song(**song))
+
+
 def test_the_fixtures_are_what_the_figures_speak_of():
     faults, good = fixture("planted_faults"), fixture("good_songs")
     assert len(faults) >= 150 and {entry["id"] for entry in faults} == set(RULES)
