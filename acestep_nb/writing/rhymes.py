@@ -150,12 +150,11 @@ def _strong(word: str, span: tuple[int, int]) -> int:
 
 
 def _german(word: str) -> Rime | None:
-    match = re.search(r"([aeiouyäöü]+)([^aeiouyäöü]+(?:e[nrlms]?|er[ns]|est|et))?([^aeiouyäöü]*)$")
+    match = re.search(r"([aeiouyäöü]+)([^aeiouyäöü]+(?:e[nrlms]?|er[ns]|est|et))?([^aeiouyäöü]*)$", word)
     if match is None:
         return None
-    vowel = {"äu": "eu", "ai": "ei", "ü": "i", "ö": "e", "ä": "e", "aa": "a", "ee": "e"}.get(
-        match[1], match[1]
-    )
+    alike = {"äu": "eu", "ai": "ei", "ü": "i", "ö": "e", "ä": "e", "aa": "a", "ee": "e"}
+    vowel = alike.get(match[1], match[1])
     return Rime(frozenset({vowel}), re.sub(r"(.)\1|h(?=[nmlrt]|$)", r"\1", (match[2] or "") + match[3]))
 
 
