@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -98,11 +99,11 @@ def _steps(region: tuple[float, float], samples: int, context: float, step: floa
     length = samples / SAMPLE_RATE
     overlap, more = length - region[0], region[1] - length
     count = max(1, math.ceil(more / step - _ROUNDING))
+    ends = [round((length + more * number / count) * SAMPLE_RATE) for number in range(count + 1)]
     pieces = []
-    for number in range(count):
-        end = round((length + more * number / count) * SAMPLE_RATE)
-        own = (end / SAMPLE_RATE - overlap, length + more * (number + 1) / count)
-        pieces.append(_piece((_frame_before(own[0] - context), end), own))
+    for end, next_end in pairwise(ends):
+        start = end / SAMPLE_RATE - overlap
+        pieces.append(_piece((_frame_before(start - context), end), (start, next_end / SAMPLE_RATE)))
     return pieces
 
 

@@ -17,7 +17,7 @@ from acestep_nb.codes import LATENT_CHANNELS, SAMPLE_RATE, SAMPLES_PER_LATENT
 from acestep_nb.edits import Edit, Source
 from acestep_nb.errors import Cancelled
 from acestep_nb.options import RenderOptions
-from acestep_nb.pieces import Piece, splice
+from acestep_nb.pieces import Piece, length_of, splice
 from acestep_nb.plans import Planned
 from acestep_nb.seeds import Seeds, derived
 from acestep_nb.song import Song
@@ -108,10 +108,15 @@ def _no_latents() -> Samples:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A take on its way: what it sounds like so far, and the latents of that."""
+    """A take on its way: what it sounds like so far, and the latents of that.
+
+    Where several pieces go on past the end, `sound` is the beginning of `room`, which has the finished length:
+    each piece is written there, so that no copy of all before is made.
+    """
 
     seeds: Seeds
     sound: Samples  # [2, sample]
+    room: Samples | None = None  # [2, sample]
     latents: Samples = field(default_factory=_no_latents)  # [frame, 64]; none before the first piece
     notes: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
@@ -157,7 +162,7 @@ class Renders:
             with _timed(timings, "encode"):
                 first = self._hear(order, _Draft(order.seeds[0], empty), order.pieces[0])
         for number, group in enumerate(groups, start=1):
-            drafts = [_Draft(seeds, empty, timings=dict(timings)) for seeds in group]
+            drafts = [_Draft(seeds, *_roomy(order, empty), timings=dict(timings)) for seeds in group]
             which = number if len(group) == 1 else 0
             for piece in range(len(order.pieces) - 1):
                 drafts = list(self._piece(order, drafts, piece, which, first))
@@ -303,8 +308,22 @@ def _put_back(
     if edit is not None and edit.repaint is not None and edit.splices and heard.region is not None:
         sound = splice(heard.sound, sound, heard.region, round(edit.repaint.crossfade_seconds * SAMPLE_RATE))
     begin, end = piece.window
-    whole = np.concatenate([draft.sound[:, :begin], sound, draft.sound[:, end:]], axis=1)
+    if draft.room is None:
+        whole = np.concatenate([draft.sound[:, :begin], sound, draft.sound[:, end:]], axis=1)
+    else:
+        whole = draft.room[:, : begin + sound.shape[1]]
+        whole[:, begin:] = sound
     return whole, np.concatenate([heard.around[0], latents, heard.around[1]])
+
+
+def _roomy(order: Order, source: Samples) -> tuple[Samples, Samples | None]:
+    """The source to begin with, and room for what several pieces make of it."""
+    if len(order.pieces) == 1:
+        return source, None
+    room = np.zeros((2, round(length_of(order.pieces, source.shape[1]) * SAMPLE_RATE)), np.float32)
+    beginning = room[:, : source.shape[1]]
+    beginning[:] = source
+    return beginning, room
 
 
 def _of_piece(seeds: Seeds, index: int) -> Seeds:

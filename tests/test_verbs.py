@@ -42,11 +42,17 @@ def source():
     return noise()
 
 
+@pytest.fixture(scope="module")
+def nano():
+    return Engine.load("nano", device="cpu")
+
+
+@pytest.mark.parametrize("model", ["tiny_engine", "nano"])
 @pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_is_as_long_as_it_should_be_and_gives_a_seed_the_same_take(tiny_engine, source, verb):
-    make = VERBS[verb]
-    pair = make(tiny_engine, source, seeds=[7, 8], options=QUICK)
-    (alone,) = make(tiny_engine, source, seeds=[8], options=QUICK)
+def test_each_verb_is_as_long_as_it_should_be_and_gives_a_seed_the_same_take(request, source, verb, model):
+    make, engine = VERBS[verb], request.getfixturevalue(model)
+    pair = make(engine, source, seeds=[7, 8], options=QUICK)
+    (alone,) = make(engine, source, seeds=[8], options=QUICK)
     assert [take.seed for take in pair] == [7, 8] and same(pair[1], alone) and not same(pair[0], alone)
     assert alone.duration == SECONDS.get(verb, LENGTH)
     assert alone.latents.shape == (-(-round(alone.duration * RATE) // 1920), 64)
