@@ -10,6 +10,7 @@ from test_engine import QUICK, SONG, same
 from acestep_nb import Audio, Cancelled, Engine, History, InputError
 from acestep_nb.edits import Edit, RepaintOptions
 from acestep_nb.kinds import COMMON_TASKS
+from acestep_nb.renders import Renders
 from acestep_nb.seeds import Seeds
 
 RATE = 48_000
@@ -339,3 +340,28 @@ def test_a_stop_between_pieces_acts_within_one_step(tiny_engine, source, at):
         )
     assert told[-1].step == at and not ready
     assert VERBS["extend"](tiny_engine, source, seeds=[1], options=QUICK, on_take=ready.append) == ready
+
+
+@pytest.mark.parametrize("verb", ["reference", "cover", "outpaint", "extend"])
+def test_takes_that_are_made_together_are_near_those_made_alone(tiny_engine, source, verb, monkeypatch):
+    """No accelerator here: the CPU stands in for one, so that the grouping runs."""
+    alone = VERBS[verb](tiny_engine, source, seeds=[7, 8], options=QUICK)
+    monkeypatch.setattr(Renders, "together", True)
+    told = []
+    pair = VERBS[verb](tiny_engine, source, seeds=[7, 8], options=QUICK, on_progress=told.append)
+    assert [take.seeds for take in pair] == [take.seeds for take in alone] and told[1].take == 0
+    for one, other in zip(pair, alone, strict=True):
+        assert one.duration == other.duration and not np.shares_memory(
+            pair[0].audio.samples, pair[1].audio.samples
+        )
+        assert np.abs(one.latents - other.latents).max() < 1e-3
+
+
+@pytest.mark.parametrize("verb", ["cover", "repaint", "extend", "complete"])
+def test_half_precision_stays_near(tiny_checkpoint, tiny_engine, source, verb):
+    half = Engine.load(tiny_checkpoint, device="cpu", dtype="bfloat16")
+    options = dataclasses.replace(QUICK, cover_noise_strength=0.4)
+    exact, near = (
+        VERBS[verb](engine, source, seeds=[1], options=options)[0] for engine in (tiny_engine, half)
+    )
+    assert 0 < np.abs(exact.latents - near.latents).mean() < 0.1 and near.dtype == "bfloat16"
