@@ -83,7 +83,9 @@ def test_generate_keeps_takes_and_prints_one_object(capsys, tmp_path, tiny_check
         timesignature="4",
         duration=10,
     )
-    assert takes[7].options == resolved(RenderOptions(inference_steps=2, shift=2.5), KINDS["turbo-continuous"])
+    assert takes[7].options == resolved(
+        RenderOptions(inference_steps=2, shift=2.5), KINDS["turbo-continuous"]
+    )
     assert "rendering take 2 of 2 · step 1/2" in err
 
 
@@ -98,7 +100,18 @@ def test_generate_reworks_a_file_and_a_take(capsys, tmp_path, tiny_checkpoint):
     sound = Audio(np.random.default_rng(1).uniform(-0.5, 0.5, (2, 96_000)), 48_000)
     how = ("--seeds", 3, "--inference-steps", 1, "--model", tiny_checkpoint, "--project", tmp_path / "p")
     file = sound.save(tmp_path / "song.wav")
-    words = ("--task", "cover", "--source", file, "--strength", 0.5, "--quantize", "false", "--caption", "jazz")
+    words = (
+        "--task",
+        "cover",
+        "--source",
+        file,
+        "--strength",
+        0.5,
+        "--quantize",
+        "false",
+        "--caption",
+        "jazz",
+    )
     assert run(capsys, "generate", *words, *how)[0] == 0
     (cover,) = History(tmp_path / "p")
     assert cover.task == "cover" and cover.edit.sources[0].name == "song.wav" and not cover.edit.quantize
