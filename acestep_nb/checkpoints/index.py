@@ -8,6 +8,8 @@ from pathlib import Path
 from acestep_nb.errors import CheckpointError
 
 INDEX = "model_index.json"
+ALIGNMENT_HEADS = "lyric_alignment_layers_config"
+"""Key of a transformer's config: layers and heads whose attention follows the lyrics, as `{"3": [0, 1]}`."""
 CONFIG = "config.json"
 CODEC = "vae"
 TEXT_ENCODER = "Qwen3-Embedding-0.6B"

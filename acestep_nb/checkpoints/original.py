@@ -23,7 +23,7 @@ from diffusers.pipelines.ace_step import (
 )
 from torch import Tensor
 
-from acestep_nb.checkpoints.index import CONFIG
+from acestep_nb.checkpoints.index import ALIGNMENT_HEADS, CONFIG
 from acestep_nb.checkpoints.reading import damage, open_weights, unfit
 from acestep_nb.errors import CheckpointError
 
@@ -77,6 +77,8 @@ def load_original(folder: Path, device: torch.device, dtype: torch.dtype) -> dic
     config = read_config(folder)
     with damage(folder):
         networks = {name: _empty(cls, _fields(name, config)) for name, cls in CLASSES.items()}
+    if ALIGNMENT_HEADS in config:
+        networks["transformer"].register_to_config(**{ALIGNMENT_HEADS: config[ALIGNMENT_HEADS]})
     states: dict[str, dict[str, Tensor]] = {name: {} for name in networks}
     for key, tensor in _tensors(folder):
         component, new_key = new_name(folder, key)

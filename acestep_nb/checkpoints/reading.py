@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError, safe_open
 from transformers.utils import logging as transformers_logging
 
 from acestep_nb.errors import CheckpointError
 
 bars: Any = transformers_logging  # its functions carry no types
+warnings: Any = diffusers_logging
 
 
 def load_tokenizer(cls: type[Any], folder: Path) -> Any:
@@ -83,11 +85,16 @@ def damage(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bar: it would land under whichever notebook cell ran last."""
-    shown = bars.is_progress_bar_enabled()
+    """No progress bar: it would land under whichever notebook cell ran last.
+
+    No warning of diffusers either: it calls keys that are only ours, such as the alignment heads, ignored.
+    """
+    shown, verbosity = bars.is_progress_bar_enabled(), warnings.get_verbosity()
     bars.disable_progress_bar()
+    warnings.set_verbosity_error()
     try:
         yield
     finally:
+        warnings.set_verbosity(verbosity)
         if shown:
             bars.enable_progress_bar()

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from acestep_nb.checkpoints.index import ALIGNMENT_HEADS
 from acestep_nb.errors import CheckpointError
 from acestep_nb.renderer.conditions import Condition
 
-CONFIG_KEY = "lyric_alignment_layers_config"
 DEFAULT_HEADS = {2: (6,), 3: (10, 11), 4: (3,), 5: (8, 9), 6: (8,)}
-"""Layers and heads of the 2B models that follow the lyrics; other checkpoints name theirs in `CONFIG_KEY`."""
+"""Layers and heads of the 2B models that follow the lyrics; other checkpoints name theirs in `ALIGNMENT_HEADS`."""
 NOISE_SEED = 42
 
 
@@ -29,7 +29,7 @@ def alignment_heads(network: Any) -> dict[int, tuple[int, ...]]:
     another form, has those of the 2B models. Heads that the network does not have are left out.
     Raises `CheckpointError` when none is left.
     """
-    wanted = _configured(network.config.get(CONFIG_KEY)) or DEFAULT_HEADS
+    wanted = _configured(network.config.get(ALIGNMENT_HEADS)) or DEFAULT_HEADS
     layers, heads = len(network.layers), network.config.num_attention_heads
     found = {
         layer: kept
@@ -39,10 +39,10 @@ def alignment_heads(network: Any) -> dict[int, tuple[int, ...]]:
     if not found:
         raise CheckpointError(
             "this checkpoint does not say which attention heads follow the lyrics",
-            field=CONFIG_KEY,
+            field=ALIGNMENT_HEADS,
             value=wanted,
             allowed=f"layers 0–{layers - 1}, each with heads 0–{heads - 1}",
-            remedy=f"Add {CONFIG_KEY} to its transformer/config.json.",
+            remedy=f"Add {ALIGNMENT_HEADS} to its transformer/config.json.",
         )
     return found
 
