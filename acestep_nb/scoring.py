@@ -9,12 +9,15 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from acestep_nb.errors import InputError
+from acestep_nb.knobs import Knob, checked_number
 
 if TYPE_CHECKING:  # numpy's friends and torch are imported when the first take is scored
+    from acestep_nb.planner.planner import Planner
     from acestep_nb.renders import Renders
     from acestep_nb.scores.values import Scores
     from acestep_nb.takes import Take
 
+SENSITIVITY = Knob("Score sensitivity", "Smaller spreads takes further apart.", minimum=0.01, maximum=1)
 MEASURES = ("lyrics_alignment", "plan_alignment", "lyrics_heard", "quality")
 
 
@@ -22,6 +25,7 @@ class Scoring(ABC):
     """What an engine that holds models can say about takes; the networks are had by turns."""
 
     _renders: Renders
+    _planner: Planner | None
 
     @abstractmethod
     def _turn(self, cancel: threading.Event | None) -> AbstractContextManager[None]:
@@ -33,25 +37,29 @@ class Scoring(ABC):
         lyrics: str | None = None,
         *,
         listen: bool = False,
+        sensitivity: float = 0.5,
         cancel: threading.Event | None = None,
     ) -> Scores:
         """How well a take holds what was asked: lyrics line by line, and the facts of its sound.
 
         Other `lyrics` than its own may be given, to try what it sings. `listen` adds the listening test, which
-        hears what is sung and not only where, for two more steps of rendering. What cannot be had is None, and
-        `notes` say why. The scores of a kept take for its own lyrics are kept beside it.
-        Raises `InputError` for lyrics that a song cannot have, `Cancelled` when `cancel` is set while others
-        render.
+        hears what is sung and not only where, for two more steps of rendering. `sensitivity` (0.01–1) is that of
+        the planner's opinion: smaller spreads takes further apart. What cannot be had is None, and `notes` say
+        why. The scores of a kept take for its own lyrics are kept beside it.
+        Raises `InputError` for lyrics that a song cannot have or another sensitivity, `Cancelled` when `cancel`
+        is set while others render.
         """
-        from acestep_nb.scores.judging import renderers_view
+        from acestep_nb.scores.judging import planners_view, renderers_view
         from acestep_nb.scores.keeping import keep
         from acestep_nb.scores.signal import signal_facts
 
+        checked_number("sensitivity", sensitivity, SENSITIVITY)
         signal = signal_facts(take.audio, take.song.bpm)
         with self._turn(cancel):
             scores = renderers_view(
                 self._renders.models, self._renders.conditioner, take, lyrics, signal, listen
             )
+            scores = planners_view(self._planner, take, scores, sensitivity)
         if lyrics is None and take.folder is not None:
             keep(take.folder, scores)
         return scores

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.numpy
@@ -24,6 +24,9 @@ from acestep_nb.options import RenderOptions
 from acestep_nb.plans import Plan, Planned
 from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
+
+if TYPE_CHECKING:
+    from acestep_nb.scores.values import Scores
 
 SCHEMA = 2
 RECORD, AUDIO, LATENTS, PEAKS = "take.json", "audio.flac", "latents.safetensors", "peaks.npy"
@@ -157,6 +160,13 @@ class Take:
             with contextlib.suppress(OSError, ValueError, EOFError):
                 return np.asarray(np.load(self.folder / PEAKS, allow_pickle=False), dtype=np.float32)
         return self.audio.peaks()
+
+    @property
+    def scores(self) -> Scores | None:
+        """What the engine last said about a kept take and its own lyrics; None before it was scored."""
+        from acestep_nb.scores.keeping import kept
+
+        return None if self.folder is None else kept(self.folder)
 
     def flac_bytes(self) -> bytes:
         """The sound as a FLAC file in memory: of a kept take the kept file itself, else 16 bit."""

@@ -1,4 +1,4 @@
-"""Tempo and key as they are heard: from onsets and from pitch classes, with numpy alone."""
+"""Tempo and key as they are heard: from onsets and from pitch classes, and nothing learned."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import rfft
 
 from acestep_nb.audio import Audio
 
@@ -30,6 +31,12 @@ _PROFILES = {
     "major": (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
     "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
 }
+
+
+def heard_part(audio: Audio) -> Audio:
+    """The mean of the channels at `_RATE`: the part of a sound that tempo and key are heard in."""
+    mono = audio if len(audio.samples) == 1 else Audio(audio.samples.mean(0), audio.rate)
+    return mono.resample(_RATE)
 
 
 def tempo(audio: Audio, near: float | None = None) -> float | None:
@@ -103,10 +110,10 @@ def keyscale(audio: Audio) -> str | None:
 
 def _spectra(audio: Audio, window: int, hop: int) -> Iterator[Array]:
     """Power spectra `[window, bin]` of the mean of the channels at `_RATE`, some windows at a time."""
-    samples = Audio(audio.samples.mean(0), audio.rate).resample(_RATE).samples[0]
+    samples = heard_part(audio).samples[0]
     if len(samples) < window:
         return
     views = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop]
     taper = np.hanning(window).astype(np.float32) / (window / 2)
     for start in range(0, len(views), _BLOCK):
-        yield np.abs(np.fft.rfft(views[start : start + _BLOCK] * taper)) ** 2
+        yield np.abs(rfft(views[start : start + _BLOCK] * taper)) ** 2

@@ -23,6 +23,7 @@ from acestep_nb.scores.values import Line, Scores, Signal
 
 if TYPE_CHECKING:
     from acestep_nb.checkpoints.loading import Models
+    from acestep_nb.planner.planner import Planner
     from acestep_nb.takes import Take
 
 WITHOUT_WORDS = "[Instrumental]"
@@ -67,15 +68,16 @@ def renderers_view(
 
 
 def planners_view(
-    network: Any, tokenizer: Any, take: Take, scores: Scores, sensitivity: float = SENSITIVITY
+    planner: Planner | None, take: Take, scores: Scores, sensitivity: float = SENSITIVITY
 ) -> Scores:
-    """The scores with `quality` and its `conditions`: how well a planner would guess the words from the codes.
+    """The scores with `quality` and its `conditions`: how well the planner would guess the words from the codes.
 
-    `network` is its causal language model. Without codes nothing is added. A smaller `sensitivity` (0.01–1)
-    spreads the parts for caption and lyrics further apart.
+    Without codes, or without a planner, there is no quality.
     """
     if not take.codes:
         return scores
+    if planner is None:
+        return replace(scores, notes=(*scores.notes, NO_PLANNER))
     song = take.song
     metas = {
         "bpm": song.bpm,
@@ -85,6 +87,7 @@ def planners_view(
         "timesignature": song.timesignature,
     }
     wanted = targets(song.caption, scores.lyrics, metas)
+    network, tokenizer = planner.network, planner.tokenizer
     about, blank = (rendered(tokenizer, understand_messages(codes)) for codes in (take.codes, ()))
     with render_errors("scoring"):
         found = conditions(network, tokenizer, about, blank, wanted, sensitivity=sensitivity)
@@ -125,11 +128,11 @@ def _aligned(
     heard = lyric_attention(models.transformer, condition, latents, levels, tokens.rows, heads).numpy()
     frames = -(-len(take.latents) // models.transformer.config.patch_size)
     sounding, *plan = heard[..., :frames]
-    found = aligned(tokens.texts, sounding, len(take.latents) / LATENT_RATE)
+    found, measured = aligned(tokens.texts, sounding, len(take.latents) / LATENT_RATE)
     sung = alignment.sung_tokens(tokens.texts)
     return replace(
         scores,
-        lyrics_alignment=alignment.measure(found.energy, sung).score,
+        lyrics_alignment=measured.score,
         plan_alignment=alignment.measure(alignment.energy(plan[0]), sung).score if plan else None,
         lines=lines(found),
         alignment=found,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from acestep_nb.scores import alignment
+from acestep_nb.scores.alignment import Measure
 from acestep_nb.scores.values import Alignment, Line
 
 
@@ -34,17 +33,17 @@ def rows_of_lines(texts: Sequence[str]) -> list[slice]:
     return [row for row in rows if "".join(texts[row]).strip()]
 
 
-def aligned(texts: Sequence[str], attention: Any, seconds: float, **how: Any) -> Alignment:
-    """How tokens and music belong together: energy, the score's path and the times of the tokens.
+def aligned(texts: Sequence[str], attention: Any, seconds: float, **how: Any) -> tuple[Alignment, Measure]:
+    """How tokens and music belong together, and how well.
 
     `attention` `[head, token, frame]` are the probabilities of the alignment heads, `seconds` the length of the
     music; `how` goes to `alignment.sharpen`.
     """
     energy = alignment.energy(attention)
-    path = alignment.measure(energy, alignment.sung_tokens(texts)).path
-    steps = alignment.warp(-alignment.sharpen(attention, **how).astype(np.float64))
+    found = alignment.measure(energy, alignment.sung_tokens(texts))
+    steps = alignment.warp(-alignment.sharpen(attention, **how))
     times = alignment.token_times(steps, len(texts), seconds / attention.shape[2])
-    return Alignment(tuple(texts), energy, path, times)
+    return Alignment(tuple(texts), energy, found.path, times), found
 
 
 def lines(found: Alignment) -> tuple[Line, ...]:

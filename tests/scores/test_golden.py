@@ -100,7 +100,7 @@ def test_the_times_of_an_alignment(case, tokenizer):
     assert np.array_equal(alignment.warp(-sharp), recorded(f"{name}.dtw_path"))
 
     _, _, texts = texts_of(tokenizer, case["lyrics"])
-    found = lyrics.aligned(texts, attention, case["total_duration_seconds"], **how)
+    found, _ = lyrics.aligned(texts, attention, case["total_duration_seconds"], **how)
     told = [token["text"] for token in case["tokens"]]
     assert list(texts) == told
     assert np.allclose(found.times, [(x["start"], x["end"]) for x in case["tokens"]], atol=1e-3)
@@ -139,7 +139,7 @@ def test_from_latents_to_scores_and_times(tokenizer):
     planned, sounding = (alignment.measure(alignment.energy(part), sung).score for part in attention)
     assert planned == pytest.approx(run["lm_score"], abs=2e-4)
     assert sounding == pytest.approx(run["dit_score"], abs=2e-4)
-    found = lyrics.aligned(texts, attention[1], run["total_duration_seconds"])
+    found, _ = lyrics.aligned(texts, attention[1], run["total_duration_seconds"])
     assert np.allclose(found.times, np.squeeze(run["token_times"]), atol=1e-3)
     assert to_lrc(lyrics.lines(found)) == run["lrc_text"]
 
