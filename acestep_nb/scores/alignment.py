@@ -72,9 +72,10 @@ def smooth(matrix: Matrix, width: int) -> Matrix:
 def warp(cost: Matrix) -> Matrix:
     """The cheapest monotone path through `cost` `[token, frame]`: int64 `[step, 2]` of (token, frame).
 
-    It leads from the first token and frame to the last ones, one token, one frame or both at a time. Ties are
-    part of the result: both are taken only where that is strictly cheapest, then one token only where that is,
-    else one frame. Cells on one antidiagonal do not depend on each other, so each is one step of numpy.
+    It leads from the first token and frame to the last ones, one token, one frame or both at a time. Ties go as
+    in the original, and the sums with them: both where that is strictly cheapest, else one token where that is,
+    else one frame (which, where both and one token are alike, may be dearer). Cells on one antidiagonal do not
+    depend on each other, so each is one step of numpy.
     """
     tokens, frames = cost.shape
     moves = np.empty((tokens, frames), dtype=np.uint8)  # 0 both, 1 one token, 2 one frame
@@ -89,7 +90,9 @@ def warp(cost: Matrix) -> Matrix:
         rows = np.arange(first, end)
         moves[rows, d - rows] = move
         sums = nowhere.copy()
-        sums[first + 1 : end + 1] = flipped.diagonal(frames - 1 - d) + np.choose(move, (both, token, frame))
+        sums[first + 1 : end + 1] = flipped.diagonal(frames - 1 - d) + np.minimum(
+            np.minimum(both, token), frame
+        )
         corner, before = before, sums
     return _walk_back(moves)
 

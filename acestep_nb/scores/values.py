@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,7 +90,7 @@ class Alignment:
                 texts = tuple(json.loads(file["texts"].tobytes()))
                 energy = file["energy"].astype(np.float32) / 255
                 return cls(texts, energy, file["path"], file["times"])
-        except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise ProjectError(f"the alignment is damaged: {error}", field="alignment") from error
 
 
