@@ -31,10 +31,12 @@ def build_planner(folder: Path) -> Path:
     )
     with torch.no_grad():
         network.lm_head.weight.mul_(15)  # so that some tokens are likelier than others
-        network.model.embed_tokens.weight[:, 0] = 1.0  # a channel that stays positive, whatever is read
+        network.model.embed_tokens.weight.mul_(50)
+        network.model.embed_tokens.weight[:, 0] = 2.0  # a channel that stays positive, whatever is read
         for layer in network.model.layers:
+            layer.self_attn.o_proj.weight.mul_(10)
             layer.self_attn.o_proj.weight[0] = layer.mlp.down_proj.weight[0] = 0.0
         for token in (*tokenizer.encode("\n", add_special_tokens=False), tokenizer.eos_token_id):
-            network.lm_head.weight[token, 0] = 1.0
+            network.lm_head.weight[token, 0] = 1.5
     network.save_pretrained(folder)
     return folder
