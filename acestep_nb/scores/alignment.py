@@ -90,9 +90,8 @@ def warp(cost: Matrix) -> Matrix:
         rows = np.arange(first, end)
         moves[rows, d - rows] = move
         sums = nowhere.copy()
-        sums[first + 1 : end + 1] = flipped.diagonal(frames - 1 - d) + np.minimum(
-            np.minimum(both, token), frame
-        )
+        way = np.choose(move, (both, token, frame))
+        sums[first + 1 : end + 1] = flipped.diagonal(frames - 1 - d) + way
         corner, before = before, sums
     return _walk_back(moves)
 
