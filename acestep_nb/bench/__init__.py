@@ -12,7 +12,7 @@ from typing import Any
 
 from acestep_nb.errors import InputError
 
-PARTS = ("renderer",)
+PARTS = ("renderer", "planner")
 """What can be measured: the modules here, each of which has a `measure`."""
 
 
