@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import golden
 import helpers
 import pytest
 from browser import chromium, pytest_collection_modifyitems, pytest_runtest_makereport  # noqa: F401
@@ -18,12 +19,18 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 # as Engine.load does, for tests that go around it
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+TESTS = Path(__file__).parent
 TEXT_WIDTH, WIDTH = 24, 32
 
 
-@pytest.fixture(scope="session")
-def goldens() -> Path:
-    return Path(__file__).parent / "goldens"
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A whole run fails when recorded data lies there that none of its tests has read."""
+    whole = not session.config.args or {Path(arg).resolve() for arg in session.config.args} == {TESTS}
+    chosen = session.config.option.keyword or session.config.option.markexpr
+    if whole and not chosen and not session.testsfailed and (unread := golden.unread()):
+        told = "\n  ".join(unread)
+        print(f"\nrecorded data that no test has read:\n  {told}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from acestep_nb.nano.tokens import train_tokens
 from acestep_nb.nano.train import STAGES, averaged, run
 
 PIECES, CODEC_SEED, CORPUS_SEED = 2500, 1, 1000
-LAST_STAGE = "polish"
+LAST_STAGE = "finish"
 
 
 def train(

@@ -22,11 +22,13 @@ from acestep_nb.nano.music import TEMPI, Piece
 from acestep_nb.nano.phrasing import Prompt, Writer
 from acestep_nb.nano.render import render
 from acestep_nb.nano.tokenizer import build, lyric_slots
+from acestep_nb.options import RenderOptions
 from acestep_nb.renderer.prompts import lyric_prompt
 from acestep_nb.song import Song
 
 HELD_OUT_SEED, JUDGE_SEED, STRANGER_SEED, NOISE_SEED = 20_240_001, 77, 5, 1000
 JUDGE_PIECES, CEILING_SHARE, JUDGE_SECONDS = 1000, 10, 10.0  # one piece in ten more measures the judges
+AS_IT_IS = RenderOptions(normalize=False)  # the judges know sound at the level of the corpus
 DURATIONS = (10.0, 12.5, 15.0, 20.0)
 UNSEEN_FILLERS = (
     "midnight", "neon", "highway", "tape hiss", "orchestral", "shimmering", "punchy", "in the rain",
@@ -130,7 +132,7 @@ def evaluate(
     measured, shuffled, peak = [], [], 0.0
     for i, (song, piece) in enumerate(asked):
         on_progress(f"song {i + 1} of {count}")
-        audio = engine.generate(song, seeds=[NOISE_SEED + i])[0].audio
+        audio = engine.generate(song, seeds=[NOISE_SEED + i], options=AS_IT_IS)[0].audio
         heard = hear(codec, audio, piece)
         measured.append(verdict(judges, heard))
         shuffled.append(verdict(judges, heard, asked[others[i]][1]))

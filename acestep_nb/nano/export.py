@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from acestep_nb.checkpoints import write_manifest
+from acestep_nb.checkpoints.index import ALIGNMENT_HEADS
 from acestep_nb.nano.codec import SpectralCodec
-from acestep_nb.nano.networks import Networks
+from acestep_nb.nano.networks import ALIGNMENT_HEADS as HEADS
+from acestep_nb.nano.networks import ALIGNMENT_LAYER, Networks
 from acestep_nb.nano.tokenizer import build, classes
 
 COMPONENTS = {
@@ -30,6 +32,7 @@ def export(networks: Networks, codec: SpectralCodec, folder: Path, version: str)
     table = networks.text_encoder.embed_tokens.weight[torch.from_numpy(classes(tokenizer))]
     networks.text_encoder.embed_tokens = nn.Embedding.from_pretrained(table)
     networks.text_encoder.config.vocab_size = len(tokenizer)
+    networks.transformer.register_to_config(**{ALIGNMENT_HEADS: {str(ALIGNMENT_LAYER): list(HEADS)}})
     for name in COMPONENTS:
         getattr(networks, name).half().save_pretrained(folder / name, safe_serialization=True)
     fresh = SpectralCodec()

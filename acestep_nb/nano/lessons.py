@@ -32,6 +32,7 @@ TASK_SHARE = {
 }
 METAS_DROPPED = {"extract": 0.4, "complete": 0.4, "cover": 0.4}
 NULL_SHARE = 0.06
+SLOW_BELOW, SLOW_WEIGHT = 90, 3.0  # bpm; slow drums have few hits in a window, so they are drawn more often
 OUTSIDE_WEIGHT = 0.25  # loss of the kept frames of a repaint
 LYRIC_HEADER = 2  # tokens of a lyric prompt before the first slot
 
@@ -79,6 +80,9 @@ class Teacher:
         self, corpus: Corpus | None, writer: Writer, networks: Networks, rng: np.random.Generator
     ) -> None:
         self.corpus, self.writer, self.networks, self.rng = corpus, writer, networks, rng
+        if corpus is not None:
+            weight = np.array([SLOW_WEIGHT if _slow_drums(clip.piece) else 1.0 for clip in corpus.clips])
+            self.share = weight / weight.sum()
 
     def plan(self, size: int) -> Batch:
         """A batch of text2music items without sound: what the planning stage learns follows from words."""
@@ -88,9 +92,8 @@ class Teacher:
         """A batch of the six tasks by TASK_SHARE."""
         assert self.corpus is not None
         tasks = self.rng.choice(list(TASK_SHARE), size, p=list(TASK_SHARE.values()))
-        return self.batch(
-            [self._lesson(str(task), int(self.rng.integers(len(self.corpus)))) for task in tasks]
-        )
+        clips = self.rng.choice(len(self.corpus), size, p=self.share)
+        return self.batch([self._lesson(str(task), int(i)) for task, i in zip(tasks, clips, strict=True)])
 
     def _first(self, limit: int) -> int:
         return 2 * int(self.rng.integers(limit // 2 + 1))
@@ -196,6 +199,10 @@ class Teacher:
         if len(tokens) > last + 2 and self.rng.random() < 0.75:
             tokens = tokens[:last] + tokens[-2:]
         return tokens
+
+
+def _slow_drums(piece: Piece) -> bool:
+    return piece.drums and piece.tempo < SLOW_BELOW
 
 
 def _padded(rows: list[list[int]], writer: Writer) -> tuple[Tensor, Tensor]:

@@ -54,6 +54,7 @@ STAGES = {
         Stage("plan", 2400, 1.8e-3, None, planning=True, fall_from=0.5),
         Stage("main", 5500, 1.2e-3, "plan", fall_from=0.45, shift=4.0, pure_noise=0.15, seed=1),
         Stage("polish", 4500, 8e-4, "main", fall_from=0.2, shift=3.0, pure_noise=0.1, seed=2),
+        Stage("finish", 1600, 5e-4, "polish", fall_from=0.0, shift=4.0, pure_noise=0.15, seed=3),
     )
 }
 
