@@ -10,15 +10,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from acestep_nb.audio import Audio
-from acestep_nb.codes import CODE_RATE, checked_codes, parse_codes
+from acestep_nb.codes import checked_codes, parse_codes
 from acestep_nb.errors import InputError
 from acestep_nb.options import RenderOptions
 from acestep_nb.plans import Plan, PlanOptions
-from acestep_nb.renders import Progress, Renders, stop_if
+from acestep_nb.renders import Order, Progress, Renders, stop_if
 from acestep_nb.seeds import Seeds, batch_seeds, checked_seeds, fresh_seeds
 from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
-from acestep_nb.verbs import Verbs, lasting_song
+from acestep_nb.verbs import Verbs, words_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -152,7 +152,8 @@ class Planning(Verbs):
         seeds = batch_seeds(how.get("seeds"))
         if plan.seed is not None:
             seeds = tuple(replace(own, planner=plan.seed) for own in seeds)
-        return self._from_words(plan.song, plan.codes, {**how, "seeds": seeds}, plan.record)
+        words = words_of(plan.song, plan.codes, plan.record)
+        return self._carry_out(self._order_of_words(words, {**how, "seeds": seeds}), how.get("on_take"))
 
     def generate(
         self,
@@ -178,43 +179,36 @@ class Planning(Verbs):
         Raises `InputError` for a song without words, for `planning` without a planner and for what else is
         unusable, `RenderError` when the result is not music or memory runs out.
         """
+        if planning is not None:
+            self._needed_planner("planning")
+        wanted = planning or (_THINKING if self._planner is not None else PlanOptions.nothing())
+        outline = parse_codes(codes) if isinstance(codes, str) else checked_codes(codes)
+        if outline:  # they are the plan; words alone may be filled in
+            wanted = replace(wanted, thinking=False)
         how: How = {
+            "seeds": seeds,
             "options": options,
             "reference_audio": reference_audio,
             "on_progress": on_progress,
             "cancel": cancel,
-            "on_take": on_take,
         }
-        if planning is not None:
-            self._needed_planner("planning")
-        wanted = planning or (_THINKING if self._planner is not None else None)
-        outline = parse_codes(codes) if isinstance(codes, str) else checked_codes(codes)
-        if wanted is not None and outline:  # they are the plan; words alone may be filled in
-            wanted = replace(wanted, thinking=False)
-            song = song if song.duration else lasting_song(song, len(outline) / CODE_RATE)
-        if wanted is None or not wanted.anything:
-            return self._from_words(song, outline, {**how, "seeds": seeds})
-        return self._planned(song, outline, wanted, batch_seeds(seeds), how)
+        order = self._order_of_words(words_of(song, outline), how)
+        if wanted.anything:
+            asked = order.words[0].song if outline else song
+            order = self._planned(asked, outline, wanted, order)
+        return self._carry_out(order, on_take)
 
-    def _planned(
-        self, song: Song, codes: tuple[int, ...], planning: PlanOptions, seeds: tuple[Seeds, ...], how: How
-    ) -> list[Take]:
-        """The takes of a song, each from its own plan; codes that are given stay."""
-        on_progress = how.get("on_progress")
+    def _planned(self, song: Song, codes: tuple[int, ...], planning: PlanOptions, order: Order) -> Order:
+        """The order with words of its own for each take, from its own plan; codes that are given stay."""
         plans = self.plans(
             song,
-            seeds=[own.planner for own in seeds],
+            seeds=[own.planner for own in order.seeds],
             options=planning,
-            on_progress=_within(on_progress, (0.0, _PLANNING_SHARE)),
-            cancel=how.get("cancel"),
+            on_progress=_within(order.on_progress, 0.0, _PLANNING_SHARE),
+            cancel=order.cancel,
         )
-        takes: list[Take] = []
-        for number, (plan, own) in enumerate(zip(plans, seeds, strict=True)):
-            ends = [_PLANNING_SHARE + (1 - _PLANNING_SHARE) * i / len(seeds) for i in (number, number + 1)]
-            heard = _within(on_progress, (ends[0], ends[1]), number + 1, len(seeds))
-            mine: How = {**how, "seeds": [own], "on_progress": heard}
-            takes += self._from_words(plan.song, codes or plan.codes, mine, plan.record)
-        return takes
+        words = tuple(words_of(plan.song, codes or plan.codes, plan.record) for plan in plans)
+        return replace(order, words=words, on_progress=_within(order.on_progress, _PLANNING_SHARE, 1.0))
 
     def _codes_of(self, heard: Any, cancel: threading.Event | None) -> tuple[int, ...]:
         if isinstance(heard, str) and heard.lstrip().startswith("<|"):
@@ -252,17 +246,9 @@ def _tell(
     return tell
 
 
-def _within(
-    on_progress: OnProgress | None, part: tuple[float, float], take: int = 0, takes: int = 0
-) -> OnProgress | None:
-    """Progress of a part of the work, told as a part of the whole; with `take` also which take it is."""
+def _within(on_progress: OnProgress | None, begin: float, end: float) -> OnProgress | None:
+    """Progress of a part of the work, told as the part of the whole from `begin` to `end`."""
     if on_progress is None:
         return None
     listener = on_progress
-
-    def tell(progress: Progress) -> None:
-        overall = part[0] + (part[1] - part[0]) * progress.fraction
-        told = replace(progress, overall=overall)
-        listener(replace(told, take=take, takes=takes) if take else told)
-
-    return tell
+    return lambda progress: listener(replace(progress, overall=begin + (end - begin) * progress.fraction))

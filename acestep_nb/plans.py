@@ -86,6 +86,11 @@ class PlanOptions:
         for name, rule in knobs(PlanOptions).items():
             object.__setattr__(self, name, _check(rule)(name, getattr(self, name), rule))
 
+    @classmethod
+    def nothing(cls) -> PlanOptions:
+        """Options under which nothing is planned."""
+        return cls(thinking=False, use_cot_metas=False, use_cot_caption=False, use_cot_language=False)
+
     @property
     def anything(self) -> bool:
         """Whether there is anything to plan."""

@@ -68,17 +68,29 @@ class Progress:
         return (self.take - 1 + rendered) / self.takes if self.take else rendered
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What one call of a verb was asked for: a batch with one take for each of the seeds.
+@dataclass(frozen=True)
+class Words:
+    """What one take is asked for in words: its song, its length without a source, and codes if it has any.
 
-    `pieces` are rendered one after the other. `options` leave nothing open; `steps` is what one rendering takes
-    of them. `source` (all sources joined) and
-    `reference` are stereo at 48 kHz. Without a source `seconds` is the length of the takes.
+    `planned` tells how song and codes came about, where a planner wrote them.
     """
 
     song: Song
     seconds: float
+    codes: tuple[int, ...] = ()
+    planned: Planned | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What one call of a verb was asked for: a batch with one take for each of the seeds.
+
+    `words` are those of each take, in the order of the seeds. `pieces` are rendered one after the other.
+    `options` leave nothing open; `steps` is what one rendering takes of them. `source` (all sources joined) and
+    `reference` are stereo at 48 kHz.
+    """
+
+    words: tuple[Words, ...]
     pieces: tuple[Piece, ...]
     options: RenderOptions
     steps: int
@@ -86,8 +98,6 @@ class Order:
     edit: Edit | None = None
     source: Audio | None = None
     parent: str | None = None
-    codes: tuple[int, ...] = ()
-    planned: Planned | None = None
     reference: Audio | None = None
     referred: Source | None = None
     notes: tuple[str, ...] = ()
@@ -114,6 +124,7 @@ class _Draft:
     each piece is written there, so that no copy of all before is made.
     """
 
+    words: Words
     seeds: Seeds
     sound: Samples  # [2, sample]
     room: Samples | None = None  # [2, sample]
@@ -154,15 +165,16 @@ class Renders:
     def takes(self, order: Order) -> Iterator[Take]:
         """The takes as they get ready: one by one on the CPU, all at once on an accelerator."""
         order.tell("reading", 0, 0, 0)
-        groups = [order.seeds] if self.together else [(seeds,) for seeds in order.seeds]
+        asked = list(zip(order.words, order.seeds, strict=True))
+        groups = [asked] if self.together else [[own] for own in asked]
         timings: dict[str, float] = {}
         empty = np.zeros((2, 0), np.float32) if order.source is None else order.source.samples
         first = None
         if order.source is not None:
             with _timed(timings, "encode"):
-                first = self._hear(order, _Draft(order.seeds[0], empty), order.pieces[0])
+                first = self._hear(order, _Draft(*asked[0], empty), order.pieces[0])
         for number, group in enumerate(groups, start=1):
-            drafts = [_Draft(seeds, *_roomy(order, empty), timings=dict(timings)) for seeds in group]
+            drafts = [_Draft(*own, *_roomy(order, empty), timings=dict(timings)) for own in group]
             which = number if len(group) == 1 else 0
             for piece in range(len(order.pieces) - 1):
                 drafts = list(self._piece(order, drafts, piece, which, first))
@@ -190,7 +202,7 @@ class Renders:
         for draft, own, latents, ask in zip(drafts, heard, rendered.latents, asks, strict=True):
             order.tell("decoding", number, index, order.steps)
             spent = dict(timings)
-            seconds = order.seconds if own is None else own.sound.shape[1] / SAMPLE_RATE
+            seconds = draft.words.seconds if own is None else own.sound.shape[1] / SAMPLE_RATE
             spliced = order.edit is not None and order.edit.splices
             with _timed(spent, "decode"), render_errors("decoding"):
                 sound = self.codec.decode(latents, seconds, order.options.normalize and not spliced).samples
@@ -232,10 +244,10 @@ class Renders:
 
         reference = self._reference(order.reference, draft.seeds.reference)
         if heard is None or order.edit is None:
-            return Ask(order.song, codes=order.codes, reference=reference)
+            return Ask(draft.words.song, codes=draft.words.codes, reference=reference)
         edit = order.edit
         return Ask(
-            order.song,
+            draft.words.song,
             edit.task,
             source=heard.latents,
             region=heard.frames,
@@ -274,12 +286,12 @@ class Renders:
 
     def _take(self, order: Order, draft: _Draft) -> Take:
         return Take(
-            song=order.song,
+            song=draft.words.song,
             options=order.options,
             seeds=draft.seeds,
             edit=order.edit,
-            codes=order.codes,
-            planned=order.planned,
+            codes=draft.words.codes,
+            planned=draft.words.planned,
             reference=order.referred,
             notes=(*order.notes, *draft.notes),
             checkpoint=self.models.name,

@@ -14,7 +14,7 @@ from acestep_nb.errors import InputError
 from acestep_nb.knobs import Knob, checked_number
 from acestep_nb.options import RenderOptions, replaced, resolved
 from acestep_nb.pieces import Piece, length_of, pieces_of
-from acestep_nb.renders import Order, Progress
+from acestep_nb.renders import Order, Progress, Words
 from acestep_nb.seeds import Seeds, batch_seeds
 from acestep_nb.song import DEFAULT_DURATION, Song, knob
 from acestep_nb.sources import Opened, Sounding, joined, opened
@@ -97,29 +97,15 @@ class Verbs(ABC):
             "reference_audio": reference_audio,
             "on_progress": on_progress,
             "cancel": cancel,
-            "on_take": on_take,
         }
         outline = parse_codes(codes) if isinstance(codes, str) else checked_codes(codes)
-        return self._from_words(song, outline, how)
+        return self._carry_out(self._order_of_words(words_of(song, outline), how), on_take)
 
-    def _from_words(
-        self, song: Song, codes: tuple[int, ...], how: How, planned: Planned | None = None
-    ) -> list[Take]:
-        """The takes of a song, its outline given by codes if there are any."""
-        song.require_words()
-        seconds = len(codes) / CODE_RATE or song.duration or DEFAULT_DURATION
-        if seconds > LONGEST:
-            raise InputError(
-                field="codes",
-                value=f"{seconds:g} s",
-                allowed=f"at most {LONGEST:g} s",
-                remedy="Leave some out.",
-            )
+    def _order_of_words(self, words: Words, how: How) -> Order:
+        """The order of music that is made from words, or from words and codes."""
+        words.song.require_words()
         self._require("text2music")
-        lasting = song if song.duration else lasting_song(song, seconds)
-        pieces = (Piece((0, round(seconds * SAMPLE_RATE))),)
-        order = self._order(lasting, seconds, pieces, how, codes=codes, planned=planned)
-        return self._carry_out(order, how.get("on_take"))
+        return self._order(words, (Piece((0, round(words.seconds * SAMPLE_RATE))),), how)
 
     def cover(
         self,
@@ -265,18 +251,11 @@ class Verbs(ABC):
         work = Edit(sources=tuple(read.record for read in reads), **edit)
         source = joined(*(read.sound for read in reads))
         pieces = pieces_of(work, source.samples.shape[1])
-        order = self._order(
-            lasting_song(song, length_of(pieces, source.samples.shape[1])),
-            source.duration,
-            pieces,
-            how,
-            edit=work,
-            source=source,
-            parent=reads[0].parent,
-        )
+        words = Words(lasting_song(song, length_of(pieces, source.samples.shape[1])), source.duration)
+        order = self._order(words, pieces, how, edit=work, source=source, parent=reads[0].parent)
         return self._carry_out(replace(order, notes=(*_advice(work), *order.notes)), how.get("on_take"))
 
-    def _order(self, song: Song, seconds: float, pieces: tuple[Piece, ...], how: How, **more: Any) -> Order:
+    def _order(self, words: Words, pieces: tuple[Piece, ...], how: How, **more: Any) -> Order:
         """The order with everything checked that all verbs share."""
         from acestep_nb.renderer.schedules import schedule
 
@@ -284,13 +263,13 @@ class Verbs(ABC):
             raise TypeError(f"no verb takes {', '.join(sorted(unknown))}")
         options = how.get("options", _DEFAULTS)
         reference, referred, notes = self._reference(how.get("reference_audio"))
+        seeds = batch_seeds(how.get("seeds"))
         return Order(
-            song=song,
-            seconds=seconds,
+            words=(words,) * len(seeds),
             pieces=pieces,
             options=resolved(options, self.kind),
             steps=schedule(options, self.kind).steps,
-            seeds=batch_seeds(how.get("seeds")),
+            seeds=seeds,
             reference=reference,
             referred=referred,
             notes=(*replaced(options, self.kind), *notes),
@@ -325,6 +304,19 @@ class Verbs(ABC):
             return None, None, ("the reference audio is silent: the timbre was left open",)
         read = self._read(source, "reference_audio")
         return read.sound, read.record, ()
+
+
+def words_of(song: Song, codes: tuple[int, ...] = (), planned: Planned | None = None) -> Words:
+    """The words of a take without a source: its length is that of the codes, of the song, or the default."""
+    seconds = len(codes) / CODE_RATE or song.duration or DEFAULT_DURATION
+    if seconds > LONGEST:
+        raise InputError(
+            field="codes",
+            value=f"{seconds:g} s",
+            allowed=f"at most {LONGEST:g} s",
+            remedy="Leave some out.",
+        )
+    return Words(song if song.duration else lasting_song(song, seconds), seconds, codes, planned)
 
 
 def _closed(region: Any, read: Opened) -> Any:

@@ -68,7 +68,7 @@ def test_thinking_is_on_when_there_is_a_planner(engine, tiny_engine):
     assert engine.generate(SONG, seeds=[1], options=QUICK)[0].planned.options == PlanOptions()
     plain = tiny_engine.generate(SONG, seeds=[1], options=QUICK)[0]
     assert plain.planned is None and plain.plan == Plan(plain.song)
-    off = PlanOptions(False, False, False, False)
+    off = PlanOptions.nothing()
     assert same(engine.generate(SONG, planning=off, seeds=[1], options=QUICK)[0], plain)
 
 
@@ -211,6 +211,29 @@ def test_a_stop_acts_within_one_token(engine, at):
     assert told[-1].step == at and late <= (
         4 if at == 0 else 1
     )  # the prompts are read between words and codes
+
+
+def test_what_is_refused_is_refused_before_planning(engine):
+    told = []
+    with pytest.raises(InputError):
+        engine.generate(SONG, reference_audio="no such file.wav", on_progress=told.append)
+    with pytest.raises(InputError):
+        engine.generate(SONG, seeds=[-1], on_progress=told.append)
+    assert told == []
+
+
+def test_an_accelerator_renders_takes_of_different_plans_together(engine, monkeypatch):
+    """No accelerator here: the CPU stands in for one, so that the grouping runs."""
+    from acestep_nb.renders import Renders
+
+    free = replace(SONG, duration=None)
+    options = replace(BRIEF, use_cot_metas=False)
+    alone = [engine.generate(free, planning=options, seeds=[seed], options=QUICK)[0] for seed in (3, 4)]
+    monkeypatch.setattr(Renders, "together", True)
+    takes = engine.generate(free, planning=options, seeds=[3, 4], options=QUICK)
+    assert takes[0].duration != takes[1].duration
+    for take, own in zip(takes, alone, strict=True):
+        assert (take.plan, take.duration, take.latents.shape) == (own.plan, own.duration, own.latents.shape)
 
 
 def test_stopped_takes_keep_those_that_are_ready(engine):
