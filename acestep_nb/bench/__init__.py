@@ -12,7 +12,7 @@ from typing import Any
 
 from acestep_nb.errors import InputError
 
-PARTS = ("renderer", "planner")
+PARTS = ("renderer", "planner", "scores")
 """What can be measured: the modules here, each of which has a `measure`."""
 
 

@@ -19,7 +19,7 @@ from acestep_nb.scores.likelihood import SENSITIVITY, overall
 from acestep_nb.scores.lyrics import aligned, lines
 from acestep_nb.scores.quality import conditions, targets
 from acestep_nb.scores.reading import LyricTokens, lyric_tokens
-from acestep_nb.scores.values import Line, Scores, Signal
+from acestep_nb.scores.values import Scores, Signal
 
 if TYPE_CHECKING:
     from acestep_nb.checkpoints.loading import Models
@@ -142,12 +142,16 @@ def _aligned(
 def _listened(
     models: Models, condition: Condition, without: Condition, latents: torch.Tensor, scores: Scores
 ) -> Scores:
+    """The scores with what the listening test says of each line, and of all; of the whole take if none is timed."""
     told = contrast.errors(models.transformer, condition, latents)
     untold = contrast.errors(models.transformer, without, latents)
 
-    def heard(*wanted: Line) -> float | None:
-        return contrast.heard(told, untold, [(line.start, line.end) for line in wanted])
+    def heard(spans: list[tuple[float, float]]) -> float | None:
+        return contrast.heard(told, untold, spans)
 
-    sung = [line for line in scores.lines if line.score is not None]
-    judged = tuple(replace(line, heard=heard(line)) if line in sung else line for line in scores.lines)
-    return replace(scores, lines=judged, lyrics_heard=heard(*sung))
+    spans = {line: (line.start, line.end) for line in scores.lines if line.score is not None}
+    judged = tuple(
+        replace(line, heard=heard([spans[line]])) if line in spans else line for line in scores.lines
+    )
+    whole = [(0.0, len(told) / LATENT_RATE)]
+    return replace(scores, lines=judged, lyrics_heard=heard(list(spans.values()) or whole))

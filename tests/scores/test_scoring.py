@@ -1,0 +1,214 @@
+"""Takes are scored through the engine: edge cases of lyrics, codes and planners; nano's own figures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from acestep_nb import Cancelled, CheckpointError, Engine, History, InputError, ProjectError, Song
+from acestep_nb.checkpoints.index import ALIGNMENT_HEADS
+from acestep_nb.scores import judging
+from acestep_nb.scores.lrc import from_lrc
+from acestep_nb.scores.reading import lyric_tokens
+
+MIXED = "[Verse]\nla 夜空 안녕 étoile\n\n[Chorus - powerful]\nこんにちは 🎵 na na"
+
+
+@pytest.fixture
+def engine(tiny_engine, monkeypatch):
+    """The tiny engine with one alignment head named."""
+    config = tiny_engine._models.transformer.config
+    named = type(config)({**config, ALIGNMENT_HEADS: {"1": [1]}})
+    monkeypatch.setattr(tiny_engine._models.transformer, "_internal_dict", named)
+    return tiny_engine
+
+
+@pytest.fixture
+def take(make_take):
+    def made(lyrics, seconds=12.0, **more):
+        made = make_take(seconds=seconds, **more)
+        return replace(made, song=Song(caption="rainy night", lyrics=lyrics, duration=seconds))
+
+    return made
+
+
+def test_every_line_has_its_place(engine, take):
+    scores = engine.score(take(MIXED), listen=True)
+    assert [line.text for line in scores.lines] == [line for line in MIXED.split("\n") if line]
+    assert [line.score is None for line in scores.lines] == [True, False, True, False]
+    assert all(0 <= line.start <= line.end <= 12 for line in scores.lines)
+    starts = [line.start for line in scores.lines]
+    assert starts == sorted(starts)
+    assert 0 <= scores.lyrics_alignment <= 1 and -1 <= scores.lyrics_heard <= 1
+    assert scores.plan_alignment is None and scores.quality is None and judging.NO_CODES in scores.notes
+    tokens, frames = scores.alignment.energy.shape
+    assert tokens == len(scores.alignment.texts) and frames == 150
+
+
+def test_a_score_is_the_same_every_time(engine, take):
+    made = take(MIXED)
+    assert engine.score(made) == engine.score(made)
+
+
+@pytest.mark.parametrize("lyrics", ["", "  \n ", "[Instrumental]", "[Verse]\n[Chorus]\n\n[Outro]"])
+def test_without_words_there_are_the_facts_alone(engine, take, lyrics):
+    scores = engine.score(take(lyrics), listen=True)
+    assert scores.lyrics_alignment is None and scores.lyrics_heard is None and scores.lines == ()
+    assert judging.NO_WORDS in scores.notes and scores.signal.loudness is not None
+
+
+def test_the_longest_lyrics_are_scored_as_far_as_the_renderer_reads(engine, take):
+    line = "la lu le lo li ly na no nu ne\n"
+    lyrics = (line * 200)[:4096]
+    tokens = lyric_tokens(engine._models.tokenizer, lyrics, None)
+    assert not tokens.whole and 2000 < tokens.rows.stop < 2048
+    scores = engine.score(take(lyrics, seconds=10.0))
+    assert judging.CUT in scores.notes and "".join(scores.alignment.texts) == lyrics[: len(tokens.texts)]
+    assert scores.lines[0].text == line.strip()
+
+
+def test_what_the_renderer_reads_is_what_is_scored(engine):
+    for lyrics in ("la", MIXED, "x" * 3000):
+        tokens = lyric_tokens(engine._models.tokenizer, lyrics, "en")
+        ids = engine._models.tokenizer(f"# Languages\nen\n\n# Lyric\n{lyrics}<|endoftext|>").input_ids
+        header = len("# Languages\nen\n\n# Lyric\n")
+        assert tokens.first == header
+        # of whole lyrics two end tokens follow: the one that is written and the one that the tokenizer adds
+        assert not tokens.whole or tokens.rows.stop == len(ids) - 2
+
+
+@pytest.mark.parametrize("seconds", [0.2, 3.0, 5.12, 10.04])
+def test_short_takes_are_scored(engine, take, seconds):
+    made = replace(take(MIXED), song=Song(caption="x", lyrics=MIXED))
+    made = replace(made, latents=made.latents[: max(1, int(seconds * 25))])
+    scores = engine.score(made)
+    assert all(line.end <= seconds + 0.1 for line in scores.lines)
+
+
+def test_codes_bring_a_score_of_the_plan(engine, take):
+    made = replace(take(MIXED), codes=tuple(range(60)))
+    scores = engine.score(made)
+    assert 0 <= scores.plan_alignment <= 1 and scores.quality is None and judging.NO_PLANNER in scores.notes
+    other = replace(made, latents=made.latents[::-1].copy())
+    assert engine.score(other).plan_alignment == scores.plan_alignment  # before any sound
+    assert engine.score(other).lyrics_alignment != scores.lyrics_alignment
+
+
+def test_codes_of_a_part_say_nothing_about_the_whole(engine, take):
+    made = take(MIXED)
+    short = replace(made, codes=tuple(range(20)))
+    assert engine.score(short).lyrics_alignment == engine.score(made).lyrics_alignment
+
+
+def test_a_planner_gives_its_opinion(engine, take, monkeypatch):
+    from types import SimpleNamespace
+
+    import golden
+    import torch
+    from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+
+    folder = golden.ROOT / "lm_tiny"
+    network = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    monkeypatch.setattr(engine, "_planner", SimpleNamespace(network=network, tokenizer=tokenizer))
+    made = replace(take("la la"), codes=tuple(range(60)))
+    scores = engine.score(made)
+    assert set(scores.conditions) == {"caption", "lyrics", "duration"} and 0 < scores.quality < 1
+    assert judging.NO_PLANNER not in scores.notes
+    sharper = engine.score(made, sensitivity=0.01)
+    for name in ("caption", "lyrics"):
+        assert abs(sharper.conditions[name] - 0.5) >= abs(scores.conditions[name] - 0.5)
+    assert sharper.conditions["duration"] == scores.conditions["duration"]
+    assert engine.best_of([made, made], by="quality") is made
+
+
+def test_a_checkpoint_without_heads_still_listens(tiny_engine, take):
+    scores = tiny_engine.score(take(MIXED), listen=True)
+    assert scores.lyrics_alignment is None and scores.lines == () and judging.NO_HEADS in scores.notes
+    assert scores.lyrics_heard is not None
+
+
+def test_other_lyrics_can_be_tried_and_are_not_kept(engine, take, tmp_path):
+    made = History(tmp_path).add(take("la lu\nna no"))
+    other = engine.score(made, "mi mi mi")
+    assert other.lyrics == "mi mi mi" and [line.text for line in other.lines] == ["mi mi mi"]
+    assert made.scores is None
+
+
+def test_scores_are_kept_beside_the_take(engine, take, tmp_path):
+    made = History(tmp_path).add(take(MIXED))
+    scores = engine.score(made)
+    assert History(tmp_path).get(made.name).scores == scores
+    assert np.array_equal(made.scores.alignment.path, scores.alignment.path)
+    read = from_lrc((made.folder / "lyrics.lrc").read_text(encoding="utf-8"))
+    assert [line.text for line in read] == [line.text for line in scores.lines]
+    (made.folder / "scores.json").write_text("{")
+    with pytest.raises(ProjectError, match="scores"):
+        _ = made.scores
+
+
+def test_a_take_without_words_keeps_no_map(engine, take, tmp_path):
+    made = History(tmp_path).add(take(""))
+    engine.score(made)
+    assert made.scores.alignment is None and not (made.folder / "lyrics.lrc").exists()
+
+
+def test_the_best_of_many(engine, take, tmp_path, monkeypatch):
+    history = History(tmp_path)
+    takes = [history.add(take("la lu\nna no", seed=seed)) for seed in (1, 2, 3)]
+    by_hand = max(takes, key=lambda made: engine.score(made).lyrics_alignment)
+    monkeypatch.setattr(engine, "score", lambda *_, **__: pytest.fail("scored twice"))
+    assert engine.best_of(takes) == by_hand
+
+
+@pytest.mark.parametrize(
+    ("lyrics", "by", "field"),
+    [(None, None, "takes"), ("la", "beauty", "by"), ("", None, "takes"), ("la", "quality", "takes")],
+)
+def test_what_cannot_be_ranked_says_why(engine, take, lyrics, by, field):
+    with pytest.raises(InputError) as caught:
+        engine.best_of([] if lyrics is None else [take(lyrics)], by=by)
+    assert caught.value.field == field
+
+
+def test_bad_asks_are_refused(engine, take):
+    with pytest.raises(InputError, match="lyrics"):
+        engine.score(take("la"), "x" * 5000)
+    for sensitivity in (0.0, 2, float("nan"), "much"):
+        with pytest.raises(InputError, match="sensitivity"):
+            engine.score(take("la"), sensitivity=sensitivity)
+
+
+def test_waiting_for_the_networks_can_be_stopped(engine, take):
+    cancel, made = threading.Event(), take("la")
+    threading.Timer(0.2, cancel.set).start()
+    with engine._lock, pytest.raises(Cancelled):
+        engine.score(made, cancel=cancel)
+
+
+def test_a_network_without_heads_names_the_key(tiny_models):
+    from acestep_nb.scores.attention import alignment_heads
+
+    with pytest.raises(CheckpointError, match=ALIGNMENT_HEADS):
+        alignment_heads(tiny_models.transformer)
+
+
+def test_nano_sings_what_it_is_given():
+    """Right words beat shuffled ones, the line that was left out is the worst, and onsets are where they are."""
+    from acestep_nb.bench.scores import measure
+
+    began = time.perf_counter()
+    figures = measure(lambda _: None, takes=3, pairs=1, lengths=(10.0,))
+    truth = figures["truth"]
+    assert truth["takes"] == 3 and truth["right_beats_shuffled"] == 1 and truth["deleted_line_found"] >= 0.6
+    assert truth["onset_error_s"] <= truth["onset_target_s"]
+    [cost] = figures["cost"]
+    assert 0 < cost["score_s"] < cost["render_s"] < time.perf_counter() - began
+
+
+def test_nano_names_its_heads():
+    assert Engine.load("nano", planner=False)._models.transformer.config[ALIGNMENT_HEADS]
