@@ -207,3 +207,9 @@ def test_long_modules_and_functions_are_seen():
     assert list(too_long("a.py", long_function)) == ["a.py:1 f: 61 lines"]
     assert list(too_long("a.py", "x = 1\n" * 401)) == ["a.py: 401 lines"]
     assert not list(too_long("a.py", "def f():\n" + "    pass\n" * 59 + "x = 1\n" * 340))
+
+
+def test_no_two_test_files_share_a_name():
+    """pytest imports them by their bare names."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(names) == len(set(names))
