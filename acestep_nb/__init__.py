@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from acestep_nb.engine import Engine
     from acestep_nb.history import History
     from acestep_nb.panels import Studio
-    from acestep_nb.plots import spectrogram
+    from acestep_nb.plans import Plan, PlanOptions
+    from acestep_nb.plots import alignment_map, score_strip, spectrogram
+    from acestep_nb.scores.values import Line, Scores
     from acestep_nb.seeds import Seeds
     from acestep_nb.takes import Take
     from acestep_nb.widgets import Player
@@ -43,16 +45,20 @@ __all__ = [
     "Engine",
     "History",
     "InputError",
+    "Line",
     "Player",
     "ProjectError",
     "RenderError",
     "RenderOptions",
     "RepaintOptions",
+    "Scores",
     "Seeds",
     "Song",
     "Studio",
     "Take",
     "__version__",
+    "alignment_map",
+    "score_strip",
     "spectrogram",
 ]
 
@@ -61,11 +67,15 @@ _HOMES = {
     "Edit": "acestep_nb.edits",
     "Engine": "acestep_nb.engine",
     "History": "acestep_nb.history",
+    "Line": "acestep_nb.scores.values",
     "Player": "acestep_nb.widgets",
     "RepaintOptions": "acestep_nb.edits",
+    "Scores": "acestep_nb.scores.values",
     "Seeds": "acestep_nb.seeds",
     "Studio": "acestep_nb.panels",
     "Take": "acestep_nb.takes",
+    "alignment_map": "acestep_nb.plots",
+    "score_strip": "acestep_nb.plots",
     "spectrogram": "acestep_nb.plots",
 }
 

@@ -245,7 +245,9 @@ class Planner:
             for ask, seed in zip(asks, seeds, strict=True)
         ]
         write(reader, lines, Head(self._head), options, lambda: on_token(0, 0))
-        return [str(self.tokenizer.decode(line.written)) for line in lines]
+        return [
+            str(self.tokenizer.decode(line.written, clean_up_tokenization_spaces=False)) for line in lines
+        ]
 
     def _generator(self, seed: int, purpose: str) -> torch.Generator:
         """The chance of one part of a plan; codes do not depend on how many words were drawn before them."""
