@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import io
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from acestep_nb.audio import Audio
 from acestep_nb.errors import InputError
+from acestep_nb.scores.alignment import FRAMES_PER_SECOND
+from acestep_nb.scores.lyrics import rows_of_lines
+from acestep_nb.scores.values import Scores
 
 _WINDOW = 4096  # samples: 12 Hz apart at 48 kHz, so that bass notes stand alone
 _BANDS, _COLUMNS = 96, 320
 _LOWEST = 32.7  # Hz, the C three octaves below middle C
 _FLOOR = -70.0  # dB below the loudest place
 _GREY = "#808890"  # readable on white and on black
+_PATH, _BAR, _BEST = "#4cc9f0", "#808890", "#e8871e"
+_FONTS = (  # for Japanese, Chinese and Korean, as Linux, macOS and Windows bring them along
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Hiragino Sans", "PingFang SC",
+    "Apple SD Gothic Neo", "Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS",
+)  # fmt: skip
+_LABEL = 32  # letters of a line or name beside a picture
 _TICKS = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 
 
@@ -27,7 +39,10 @@ class Picture(Figure):
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        FigureCanvasAgg(self).print_png(buffer)
+        with warnings.catch_warnings():
+            # letters that no installed font has are drawn as boxes; a page of warnings would not help
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            FigureCanvasAgg(self).print_png(buffer)
         small = io.BytesIO()
         # a palette keeps a saved notebook a quarter of the size, and the eye sees no difference
         Image.open(buffer).quantize(40, method=Image.Quantize.FASTOCTREE).save(small, "PNG", optimize=True)
@@ -84,3 +99,87 @@ def _in_grey(axes: Any) -> None:
     axes.yaxis.label.set_color(_GREY)
     for side in axes.spines.values():
         side.set_visible(False)
+
+
+def alignment_map(scores: Scores) -> Figure:
+    """A picture of how lyrics and music belong together: seconds across, lyrics down, energy as colour.
+
+    The line over it is the path that score and map are read along. At the right a bar for each line tells how
+    well it is sung, 0–1. Raises `InputError` for scores without an alignment; their notes say why there is none.
+    """
+    found = scores.alignment
+    if found is None or not scores.lines:
+        raise InputError(
+            f"these scores have no alignment: {'; '.join(scores.notes)}",
+            field="scores",
+            allowed="scores of a take with words to sing",
+            remedy="Score a take whose lyrics have words.",
+        )
+    rows = rows_of_lines(found.texts)
+    height = min(max(0.28 * len(rows), 1.6), 8.0) + 0.7
+    figure = Picture(figsize=(7.6, height), dpi=100, layout="constrained", facecolor="none")
+    chart, bars = figure.subplots(1, 2, sharey=True, width_ratios=(5, 1))
+    tokens, frames = found.energy.shape
+    extent = (0, frames / FRAMES_PER_SECOND, tokens, 0)
+    chart.imshow(
+        found.energy, aspect="auto", extent=extent, cmap="magma", vmin=0, vmax=1, interpolation="nearest"
+    )
+    steps = (found.path + 0.5) / (1, FRAMES_PER_SECOND)
+    chart.plot(steps[:, 1], steps[:, 0], color=_PATH, linewidth=1.2)
+    chart.set_xlabel("seconds")
+    centres = [(row.start + row.stop) / 2 for row in rows]
+    chart.set_yticks(centres, [_shortened(line.text) for line in scores.lines], **_words())
+    values = [line.score or 0.0 for line in scores.lines]
+    bars.barh(centres, values, height=[0.8 * (row.stop - row.start) for row in rows], color=_BAR)
+    bars.set_xlim(0, 1)
+    bars.set_xlabel("score")
+    for part in (chart, bars):
+        part.set_facecolor("none")
+        part.set_ylim(tokens, 0)
+        _in_grey(part)
+    bars.tick_params(labelleft=False, left=False)
+    return figure
+
+
+def score_strip(scores: Mapping[str, Scores], by: str = "lyrics_alignment") -> Figure:
+    """A bar for each take by its name, the best one in another colour: which to listen to first.
+
+    `by` is the number to show, such as "lyrics_alignment" or "quality". Raises `InputError` when no take has it.
+    """
+    values = {name: getattr(one, by, None) for name, one in scores.items()}
+    known = [value for value in values.values() if value is not None]
+    if not known:
+        raise InputError(field="by", value=by, allowed="a number that one of the takes has")
+    figure = Picture(figsize=(7.6, 0.6 + 0.3 * len(values)), dpi=100, layout="constrained", facecolor="none")
+    axes = figure.add_subplot(facecolor="none")
+    lengths = [value or 0.0 for value in values.values()]
+    colours = [_BEST if value == max(known) else _BAR for value in values.values()]
+    axes.barh(range(len(values)), lengths, color=colours, height=0.7)
+    axes.set_yticks(range(len(values)), [_shortened(name) for name in values], **_words())
+    for place, value in enumerate(values.values()):
+        axes.text(
+            max(value or 0.0, 0.0),
+            place,
+            f" {'–' if value is None else format(value, '.3f')}",
+            va="center",
+            color=_GREY,
+        )
+    axes.set_xlim(min(0.0, *known), max(1.0, *known) * 1.12)
+    axes.invert_yaxis()
+    axes.set_xlabel(by.replace("_", " "))
+    _in_grey(axes)
+    return figure
+
+
+def _words() -> dict[str, Any]:
+    """How words of any script are written: no formulas, and where a letter is missing, in a font that has it."""
+    installed = {font.name for font in fontManager.ttflist}
+    return {
+        "parse_math": False,
+        "fontfamily": ["DejaVu Sans", *(name for name in _FONTS if name in installed)],
+    }
+
+
+def _shortened(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _LABEL else f"{words[: _LABEL - 1]}…"
