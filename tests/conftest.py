@@ -27,7 +27,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A whole run fails when recorded data lies there that none of its tests has read."""
     whole = not session.config.args or {Path(arg).resolve() for arg in session.config.args} == {TESTS}
     chosen = session.config.option.keyword or session.config.option.markexpr
-    if whole and not chosen and not session.testsfailed and (unread := golden.unread()):
+    if (
+        whole
+        and not chosen
+        and not session.config.option.collectonly
+        and not session.testsfailed
+        and (unread := golden.unread())
+    ):
         told = "\n  ".join(unread)
         print(f"\nrecorded data that no test has read:\n  {told}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
