@@ -24,7 +24,7 @@ _WINDOW = 4096  # samples: 12 Hz apart at 48 kHz, so that bass notes stand alone
 _BANDS, _COLUMNS = 96, 320
 _LOWEST = 32.7  # Hz, the C three octaves below middle C
 _FLOOR = -70.0  # dB below the loudest place
-_GREY = "#808890"  # readable on white and on black
+GREY = "#808890"  # readable on white and on black
 _PATH, _BAR, _BEST = "#4cc9f0", "#808890", "#e8871e"
 _FONTS = (  # for Japanese, Chinese and Korean, as Linux, macOS and Windows bring them along
     "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Hiragino Sans", "PingFang SC",
@@ -59,6 +59,15 @@ def spectrogram(audio: Audio) -> Figure:
         raise InputError("audio has no samples", field="audio", allowed="at least one sample")
     figure = Picture(figsize=(7.6, 2.9), dpi=100, layout="constrained", facecolor="none")
     axes = figure.add_subplot(facecolor="none")
+    bar = figure.colorbar(draw_spectrogram(axes, audio), ax=axes, pad=0.01, aspect=30)
+    bar.set_label("dB")
+    axes.set_xlabel("seconds")
+    in_grey(bar.ax)
+    return figure
+
+
+def draw_spectrogram(axes: Any, audio: Audio) -> Any:
+    """The mesh of `spectrogram`, drawn on axes that are there already."""
     levels, edges = _levels(audio.samples.mean(axis=0), audio.rate)
     times = np.linspace(0, audio.duration, levels.shape[1] + 1)
     mesh = axes.pcolormesh(times, edges, levels, cmap="magma", vmin=_FLOOR, vmax=0, rasterized=True)
@@ -66,13 +75,9 @@ def spectrogram(audio: Audio) -> Figure:
     ticks = [tick for tick in _TICKS if edges[0] <= tick <= edges[-1]]
     axes.set_yticks(ticks, [f"{tick // 1000}k" if tick >= 1000 else str(tick) for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel("seconds")
     axes.set_ylabel("Hz")
-    bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=30)
-    bar.set_label("dB")
-    for part in (axes, bar.ax):
-        _in_grey(part)
-    return figure
+    in_grey(axes)
+    return mesh
 
 
 def _levels(samples: npt.NDArray[np.float32], rate: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -93,10 +98,11 @@ def _levels(samples: npt.NDArray[np.float32], rate: int) -> tuple[npt.NDArray[An
     return np.maximum(decibels - decibels.max(), _FLOOR), edges
 
 
-def _in_grey(axes: Any) -> None:
-    axes.tick_params(colors=_GREY, labelsize=9)
-    axes.xaxis.label.set_color(_GREY)
-    axes.yaxis.label.set_color(_GREY)
+def in_grey(axes: Any) -> None:
+    """Ticks and labels that can be read on white and on black, without a frame."""
+    axes.tick_params(colors=GREY, labelsize=9)
+    axes.xaxis.label.set_color(GREY)
+    axes.yaxis.label.set_color(GREY)
     for side in axes.spines.values():
         side.set_visible(False)
 
@@ -128,7 +134,7 @@ def alignment_map(scores: Scores) -> Figure:
     chart.plot(steps[:, 1], steps[:, 0], color=_PATH, linewidth=1.2)
     chart.set_xlabel("seconds")
     centres = [(row.start + row.stop) / 2 for row in rows]
-    chart.set_yticks(centres, [_shortened(line.text) for line in scores.lines], **_words())
+    chart.set_yticks(centres, [shortened(line.text) for line in scores.lines], **any_script())
     values = [line.score or 0.0 for line in scores.lines]
     bars.barh(centres, values, height=[0.8 * (row.stop - row.start) for row in rows], color=_BAR)
     bars.set_xlim(0, 1)
@@ -136,7 +142,7 @@ def alignment_map(scores: Scores) -> Figure:
     for part in (chart, bars):
         part.set_facecolor("none")
         part.set_ylim(tokens, 0)
-        _in_grey(part)
+        in_grey(part)
     bars.tick_params(labelleft=False, left=False)
     return figure
 
@@ -155,23 +161,23 @@ def score_strip(scores: Mapping[str, Scores], by: str = "lyrics_alignment") -> F
     lengths = [value or 0.0 for value in values.values()]
     colours = [_BEST if value == max(known) else _BAR for value in values.values()]
     axes.barh(range(len(values)), lengths, color=colours, height=0.7)
-    axes.set_yticks(range(len(values)), [_shortened(name) for name in values], **_words())
+    axes.set_yticks(range(len(values)), [shortened(name) for name in values], **any_script())
     for place, value in enumerate(values.values()):
         axes.text(
             max(value or 0.0, 0.0),
             place,
             f" {'–' if value is None else format(value, '.3f')}",
             va="center",
-            color=_GREY,
+            color=GREY,
         )
     axes.set_xlim(min(0.0, *known), max(1.0, *known) * 1.12)
     axes.invert_yaxis()
     axes.set_xlabel(by.replace("_", " "))
-    _in_grey(axes)
+    in_grey(axes)
     return figure
 
 
-def _words() -> dict[str, Any]:
+def any_script() -> dict[str, Any]:
     """How words of any script are written: no formulas, and where a letter is missing, in a font that has it."""
     installed = {font.name for font in fontManager.ttflist}
     return {
@@ -180,6 +186,7 @@ def _words() -> dict[str, Any]:
     }
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """The text on one line, short enough to stand beside a picture."""
     words = " ".join(text.split())
     return words if len(words) <= _LABEL else f"{words[: _LABEL - 1]}…"
