@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from acestep_nb.edits import Edit, RepaintOptions
     from acestep_nb.engine import Engine
     from acestep_nb.history import History
+    from acestep_nb.locales import language
     from acestep_nb.panels import Studio
     from acestep_nb.plans import Plan, PlanOptions
     from acestep_nb.plots import alignment_map, score_strip, spectrogram
@@ -60,6 +61,7 @@ __all__ = [
     "Take",
     "__version__",
     "alignment_map",
+    "language",
     "score_strip",
     "spectrogram",
 ]
@@ -79,6 +81,7 @@ _HOMES = {
     "Studio": "acestep_nb.panels",
     "Take": "acestep_nb.takes",
     "alignment_map": "acestep_nb.plots",
+    "language": "acestep_nb.locales",
     "score_strip": "acestep_nb.plots",
     "spectrogram": "acestep_nb.plots",
 }

@@ -22,7 +22,7 @@ LAYERS = {
     "words": {
         *("errors", "knobs", "languages", "song", "options", "seeds", "codes"),
         *("files", "audio", "takes", "history", "writing", "kinds", "edits", "sources", "pieces", "plans"),
-        "scores",
+        *("scores", "locales"),
     },
     "widgets": {"widgets", "plots"},
     "models": {
