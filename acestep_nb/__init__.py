@@ -23,6 +23,14 @@ from acestep_nb.song import Song
 
 if TYPE_CHECKING:
     from acestep_nb.audio import Audio
+    from acestep_nb.charts import (
+        asked_and_measured,
+        code_strip,
+        difference,
+        noise_levels,
+        spectrograms,
+    )
+    from acestep_nb.codes import mix_codes, repeat_codes, slice_codes
     from acestep_nb.edits import Edit, RepaintOptions
     from acestep_nb.engine import Engine
     from acestep_nb.history import History
@@ -61,9 +69,17 @@ __all__ = [
     "Take",
     "__version__",
     "alignment_map",
+    "asked_and_measured",
+    "code_strip",
+    "difference",
     "language",
+    "mix_codes",
+    "noise_levels",
+    "repeat_codes",
     "score_strip",
+    "slice_codes",
     "spectrogram",
+    "spectrograms",
 ]
 
 _HOMES = {
@@ -81,9 +97,17 @@ _HOMES = {
     "Studio": "acestep_nb.panels",
     "Take": "acestep_nb.takes",
     "alignment_map": "acestep_nb.plots",
+    "asked_and_measured": "acestep_nb.charts",
+    "code_strip": "acestep_nb.charts",
+    "difference": "acestep_nb.charts",
     "language": "acestep_nb.locales",
+    "mix_codes": "acestep_nb.codes",
+    "noise_levels": "acestep_nb.charts",
+    "repeat_codes": "acestep_nb.codes",
     "score_strip": "acestep_nb.plots",
+    "slice_codes": "acestep_nb.codes",
     "spectrogram": "acestep_nb.plots",
+    "spectrograms": "acestep_nb.charts",
 }
 
 

@@ -22,9 +22,9 @@ LAYERS = {
     "words": {
         *("errors", "knobs", "languages", "song", "options", "seeds", "codes"),
         *("files", "audio", "takes", "history", "writing", "kinds", "edits", "sources", "pieces", "plans"),
-        *("scores", "locales"),
+        *("scores", "locales", "renderer.schedules"),
     },
-    "widgets": {"widgets", "plots"},
+    "widgets": {"widgets", "plots", "charts"},
     "models": {
         *("checkpoints", "renderer", "planner", "codec", "nano.codec"),
         *("scores.attention", "scores.quality", "scores.reading", "scores.contrast", "scores.judging"),
