@@ -58,6 +58,13 @@ class Planning(Verbs):
         """Name of the planner; None when none is loaded."""
         return None if self._planner is None else self._planner.language.name
 
+    @property
+    def code_levels(self) -> tuple[int, ...]:
+        """Steps of each digit of this checkpoint's codes, as `mix_codes` and `code_strip` take them."""
+        from acestep_nb.renderer.hints import code_levels
+
+        return code_levels(self._renders.models)
+
     def plan(
         self,
         song: Song,
@@ -179,7 +186,7 @@ class Planning(Verbs):
         Raises `InputError` for a song without words, for `planning` without a planner and for what else is
         unusable, `RenderError` when the result is not music or memory runs out.
         """
-        if planning is not None:
+        if planning is not None and planning.anything:
             self._needed_planner("planning")
         wanted = planning or (_THINKING if self._planner is not None else PlanOptions.nothing())
         outline = parse_codes(codes) if isinstance(codes, str) else checked_codes(codes)

@@ -13,6 +13,7 @@ from acestep_nb import (
     asked_and_measured,
     code_strip,
     difference,
+    mix_codes,
     noise_levels,
     spectrograms,
 )
@@ -114,3 +115,10 @@ def test_empty_rows_and_wrong_codes_are_refused():
         spectrograms({"nothing": Audio(np.zeros((2, 0)), RATE)})
     with pytest.raises(InputError, match="1–8 of them"):
         noise_levels({}, KINDS["turbo"])
+
+
+def test_an_engine_tells_the_digits_of_its_codes(tiny_engine):
+    levels = tiny_engine.code_levels
+    size = int(np.prod(levels))
+    assert all(0 <= code < size for code in tiny_engine.codes(noise(2.0)))
+    assert mix_codes((0, 0), (size - 1, 0), share=1.0, levels=levels) == (size - 1, 0)

@@ -19,6 +19,11 @@ def codes_of(models: Models, latents: Tensor) -> tuple[int, ...]:
     return tuple(indices[0, :, 0].tolist())
 
 
+def code_levels(models: Models) -> tuple[int, ...]:
+    """Steps of each digit of a code, the quickest-turning first, as `codes.mix_codes` takes them."""
+    return tuple(int(level) for level in _tokenizer(models).config.fsq_input_levels)
+
+
 def hints_of(models: Models, codes: Sequence[int]) -> Tensor:
     """Latents `[5 * code, channel]` that codes stand for; `InputError` for one outside the codebook."""
     quantizer = _tokenizer(models).quantizer
