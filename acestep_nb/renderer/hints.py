@@ -21,7 +21,7 @@ def codes_of(models: Models, latents: Tensor) -> tuple[int, ...]:
 
 def code_levels(models: Models) -> tuple[int, ...]:
     """Steps of each digit of a code, the quickest-turning first, as `codes.mix_codes` takes them."""
-    return tuple(int(level) for level in _tokenizer(models).config.fsq_input_levels)
+    return tuple(int(level) for level in _tokenizer(models).quantizer.levels)
 
 
 def hints_of(models: Models, codes: Sequence[int]) -> Tensor:
