@@ -133,16 +133,20 @@ class Verbs(ABC):
         *,
         repaint: RepaintOptions | None = None,
         context: float | None = None,
+        step: float | None = None,
         **how: Unpack[How],
     ) -> list[Take]:
         """The source with the region made anew: outside it the same samples, but for the crossfades.
 
         `region` is (start, end) in seconds; None stands for the beginning and the end of the source. A start
         before 0 leads in, an end behind the source's goes on. `repaint` says how firmly the outside is held;
-        with `context` only so many seconds on either side of the region are heard, which is quicker. Levels are
-        not touched: `options.normalize` holds for the aggressive mode only.
+        with `context` only so many seconds on either side of the region are heard, which is quicker; then a
+        region that goes past the end can be made in pieces of at most `step` seconds, as `extend` does. Levels
+        are not touched: `options.normalize` holds for the aggressive mode only.
         """
-        return self.rework(source, song, "repaint", region=region, repaint=repaint, context=context, **how)
+        return self.rework(
+            source, song, "repaint", region=region, repaint=repaint, context=context, step=step, **how
+        )
 
     def lego(
         self,
@@ -227,6 +231,7 @@ class Verbs(ABC):
         quantize: bool = True,
         repaint: RepaintOptions | None = None,
         context: float | None = None,
+        step: float | None = None,
         **how: Unpack[How],
     ) -> list[Take]:
         """What the verb of that task gives, for programs that have the task as a word; see those verbs.
@@ -242,6 +247,7 @@ class Verbs(ABC):
             "quantize": quantize,
             "repaint": repaint,
             "context": context,
+            "step": step,
         }
         return self._rework([read], song, fields, how)
 

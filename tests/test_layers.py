@@ -21,7 +21,19 @@ TOO_LONG_FOR_A_REASON: dict[str, str] = {}  # "path" or "path:function" -> why i
 LAYERS = {
     "words": {
         *("errors", "knobs", "languages", "song", "options", "seeds", "codes"),
-        *("files", "audio", "takes", "history", "writing", "kinds", "edits", "sources", "pieces", "plans"),
+        *(
+            "files",
+            "audio",
+            "takes",
+            "history",
+            "writing",
+            "kinds",
+            "edits",
+            "sources",
+            "pieces",
+            "plans",
+            "work",
+        ),
         *("scores", "locales", "renderer.schedules"),
     },
     "widgets": {"widgets", "plots", "charts"},
