@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import PriorityQueue
 from typing import TYPE_CHECKING, Any, Literal
 
 from acestep_nb.errors import Cancelled
@@ -117,11 +119,16 @@ class Job:
             self._on_take(take)
 
 
+Jobs = PriorityQueue[tuple[float, int, "Job | None"]]
+_LAST = (math.inf, 0, None)
+
+
 class Worker:
-    """A queue with one thread: jobs run one after another, in the order in which they were submitted."""
+    """A queue with one thread: jobs run one after another, those that matter most first, else as submitted."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._queue: Jobs = PriorityQueue()
+        self._count = itertools.count()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._open: list[Job] = []
@@ -134,11 +141,13 @@ class Worker:
         on_progress: Callable[[Progress], None] | None = None,
         on_take: Callable[[Take], None] | None = None,
         on_end: Callable[[Job], None] | None = None,
+        priority: int = 0,
         **kwargs: Any,
     ) -> Job:
         """A job that will call `work(*args, **kwargs, on_progress=…, on_take=…, cancel=…)`; returns at once.
 
         `Engine.generate` is such a work. `on_end` hears the job itself when it is done, failed or cancelled.
+        Of the jobs that wait those with the lowest `priority` number run first.
         """
 
         def bound(**hooks: Any) -> object:
@@ -147,11 +156,11 @@ class Worker:
         job = Job(bound, on_progress, on_take, on_end)
         with self._lock:
             self._open = [*(known for known in self._open if not known.finished), job]
-            self._queue.put(job)
+            self._queue.put((priority, next(self._count), job))
             if self._thread is None:
                 self._thread = threading.Thread(target=_serve, args=(self._queue,), daemon=True)
                 self._thread.start()
-                weakref.finalize(self, self._queue.put, None)
+                weakref.finalize(self, self._queue.put, _LAST)
         return job
 
     def cancel(self) -> None:
@@ -162,7 +171,7 @@ class Worker:
             job.cancel()
 
 
-def _serve(queue: SimpleQueue[Job | None]) -> None:
-    while (job := queue.get()) is not None:
+def _serve(queue: Jobs) -> None:
+    while (job := queue.get()[2]) is not None:
         job.run()
         del job  # its takes hold sound

@@ -156,3 +156,17 @@ def test_the_thread_ends_with_its_worker():
     gc.collect()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_what_matters_more_overtakes_what_waits(worker):
+    order = []
+    hold = threading.Event()
+    first = worker.submit(lambda **hooks: hold.wait(10))
+    jobs = [
+        worker.submit(lambda name=name, **hooks: order.append(name), priority=priority)
+        for name, priority in (("auto", 2), ("score", 1), ("click", 0), ("second click", 0))
+    ]
+    hold.set()
+    for job in (first, *jobs):
+        job.wait(10)
+    assert order == ["click", "second click", "score", "auto"]
