@@ -15,6 +15,7 @@ from acestep_nb.errors import InputError
 from acestep_nb.files import disk_errors, write_atomic
 
 Samples = npt.NDArray[np.float32]
+_FLAC_CHANNELS, _FLAC_RATE = 8, 655_350  # the most that the format has
 _FORMATS = {".flac": ("FLAC", "PCM_24"), ".wav": ("WAV", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
 
 
@@ -102,6 +103,17 @@ class Audio:
     def flac_bytes(self, bits: int = 16) -> bytes:
         """The sound as a FLAC file in memory, 16 or 24 bit: what a player is sent."""
         return self._encode("FLAC", f"PCM_{bits}")
+
+    def exact_file(self) -> tuple[str, bytes]:
+        """An ending and a file in memory that give these very samples again: FLAC where 24 bits hold them, else WAV."""
+        inside = bool(((self.samples >= -1) & (self.samples < 1)).all())
+        steps = np.rint(self.samples * np.float32(2**23)) + np.float32(
+            0
+        )  # a negative zero becomes a plain one
+        fits = inside and (steps / np.float32(2**23)).tobytes() == self.samples.tobytes()
+        if fits and len(self.samples) <= _FLAC_CHANNELS and self.rate <= _FLAC_RATE:
+            return ".flac", self._encode("FLAC", "PCM_24")
+        return ".wav", self._encode("WAV", "FLOAT")
 
     def _encode(self, format: str, subtype: str) -> bytes:
         buffer = io.BytesIO()

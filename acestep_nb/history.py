@@ -1,4 +1,4 @@
-"""The project folder: takes that are kept whole or not at all, stars, a trash, and the unsent draft."""
+"""The project folder: takes that are kept whole or not at all, marks, sources, a trash, and the unsent draft."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from typing import Any
 
 import filelock
 
+from acestep_nb.audio import Audio
+from acestep_nb.edits import Source
 from acestep_nb.errors import ProjectError
 from acestep_nb.files import disk_errors, sync_folder, write_atomic, write_synced
-from acestep_nb.takes import Take, read_take
+from acestep_nb.index import INDEX, Entry, Index, listed
+from acestep_nb.marks import Marks, change_marks, read_marks
+from acestep_nb.takes import AUDIO, Take, read_take
 
 SCHEMA = 1
 _UNFINISHED = ".unfinished-"
@@ -65,6 +69,8 @@ class History:
         self.folder = Path(folder).expanduser().absolute()
         self._takes = self.folder / "takes"
         self._trash = self.folder / "trash"
+        self._sources = self.folder / "sources"
+        self._index = Index(self._takes, self.folder / INDEX)
         with disk_errors(self.folder):
             self._takes.mkdir(parents=True, exist_ok=True)
             with self._locked():
@@ -84,11 +90,22 @@ class History:
     @property
     def takes(self) -> tuple[Take, ...]:
         """The takes that can be read, newest first; :attr:`unreadable` tells of the others."""
-        takes = []
-        for name in self._names():
-            with contextlib.suppress(ProjectError):
-                takes.append(read_take(self._takes / name))
-        return tuple(takes)
+        return tuple(self._opened(self._names()))
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What lists need of every take that can be read, newest first; quick for any number of takes."""
+        return self._index.entries(self._names())
+
+    def page(self, start: int = 0, count: int = 24, *, by: str = "newest", show: str = "all") -> list[Take]:
+        """The takes at these places of a list that is sorted ``by`` one of ``index.ORDERS``.
+
+        ``show`` is one of ``index.SHOWN``: "all", "kept" (not rejected), "starred", "rejected". Only these takes
+        are opened; those that cannot be read are left out.
+        """
+        plain = (by, show) == ("newest", "all")
+        names = self._names() if plain else [entry.name for entry in listed(self.entries, by, show)]
+        return self._opened(names[max(start, 0) : max(start, 0) + count])
 
     @property
     def unreadable(self) -> dict[str, str]:
@@ -134,17 +151,26 @@ class History:
     @property
     def starred(self) -> frozenset[str]:
         """Names of the takes that carry a star."""
-        return frozenset(name for name in self._names() if self._star(name).exists())
+        return frozenset(entry.name for entry in self.entries if entry.marks.starred)
 
     def star(self, take: Take) -> None:
         """Give a kept take a star."""
-        with disk_errors(self.folder):
-            self._star(self.get(take.name).name).touch()
+        self.mark(take, starred=True)
 
     def unstar(self, take: Take) -> None:
         """Take the star away."""
-        with disk_errors(self.folder):
-            self._star(self.get(take.name).name).unlink(missing_ok=True)
+        self.mark(take, starred=False)
+
+    def marks(self, take: Take) -> Marks:
+        """The star, rejection and note of a kept take."""
+        return read_marks(self._takes / self.get(take.name).name)
+
+    def mark(self, take: Take, **changes: Any) -> Marks:
+        """Change marks of a kept take: ``history.mark(take, rejected=True, note="drums late")``.
+
+        A star takes a rejection away, and the other way round. Raises ``InputError`` for another name or value.
+        """
+        return change_marks(self._takes / self.get(take.name).name, **changes)
 
     def remove(self, take: Take) -> None:
         """Move a kept take to the project's ``trash`` folder; :meth:`restore` brings it back."""
@@ -161,6 +187,43 @@ class History:
         with disk_errors(self.folder), self._locked():
             (self._trash / name).rename(self._takes / name)
         return self.get(name)
+
+    def keep_source(self, sound: Audio) -> Path:
+        """The file in the project's ``sources`` that holds this sound for good, written if it is not there yet.
+
+        It is called by the hash of its content, as :class:`~acestep_nb.edits.Source` tells it, and gives the same
+        samples again.
+        """
+        digest = Source.of(sound).sha256
+        if known := self._source(digest):
+            return known
+        ending, data = sound.exact_file()
+        file = self._sources / f"{digest}{ending}"
+        with disk_errors(self.folder):
+            self._sources.mkdir(exist_ok=True)
+            write_atomic(file, data)
+        return file
+
+    def source(self, record: Source) -> Path:
+        """The sound file of what a take was made from: one of ``sources``, or the sound of the take of that name.
+
+        ``ProjectError`` when the project has neither.
+        """
+        sound = self._takes / record.name / AUDIO
+        if known := self._source(record.sha256):
+            return known
+        if _NAME.fullmatch(record.name) and sound.is_file():
+            return sound
+        raise ProjectError(
+            f"the project does not have the source {record.name or record.sha256[:12]}",
+            field="source",
+            value=record.name,
+            remedy="Give its sound file.",
+        )
+
+    def _source(self, digest: str) -> Path | None:
+        files = self._sources.glob(f"{digest}.*") if re.fullmatch(r"[0-9a-f]{64}", digest) else ()
+        return next(iter(files), None)
 
     @property
     def draft(self) -> dict[str, Any]:
@@ -179,8 +242,12 @@ class History:
     def _names(self) -> list[str]:
         return _take_names(self._takes)
 
-    def _star(self, name: str) -> Path:
-        return self._takes / name / "starred"
+    def _opened(self, names: list[str]) -> list[Take]:
+        takes = []
+        for name in names:
+            with contextlib.suppress(ProjectError):
+                takes.append(read_take(self._takes / name))
+        return takes
 
     def _next_number(self) -> int:
         used = _take_names(self._takes) + _take_names(self._trash)

@@ -7,6 +7,7 @@ dataclasses turn into JSON values and back with :func:`to_dict` and :func:`from_
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import numbers
 import typing
@@ -159,12 +160,18 @@ def from_dict(cls: type[T], data: Mapping[str, Any], **beside: Any) -> T:
         remedy = "Remove it, or update acestep_nb if a newer version wrote it."
         allowed = f"made of {', '.join(fields)}"
         raise InputError(field=cls.__name__, value=unknown[0], allowed=allowed, remedy=remedy)
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]  # a class is hashable
     values = {key: _typed(hints[key], item) for key, item in data.items()}
     missing = [name for name, field in fields.items() if name not in values and _needed(field)]
     if missing:
         raise InputError(f"{cls.__name__} lacks {', '.join(missing)}", field=missing[0])
     return cls(**values, **beside)
+
+
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    """The types of the fields, found once: it takes longer than all else, and projects have thousands of records."""
+    return typing.get_type_hints(cls)
 
 
 def _plain(value: Any) -> Any:

@@ -34,7 +34,7 @@ LAYERS = {
             "plans",
             "work",
         ),
-        *("scores", "locales", "renderer.schedules"),
+        *("scores", "locales", "marks", "index", "renderer.schedules"),
     },
     "widgets": {"widgets", "plots", "charts"},
     "models": {
