@@ -132,6 +132,13 @@ class Planner:
         on_token: OnToken | None = None,
     ) -> Song:
         """The song that a sound is, from its codes: caption, lyrics, language and metas."""
+        heard = self.readable_codes(codes)
+        known = _lasting(Song(), heard)
+        answer = self._answer(prompts.understand_messages(heard), known_metas(known), seed, options, on_token)
+        return merged(known, answer)
+
+    def readable_codes(self, codes: Iterable[int]) -> tuple[int, ...]:
+        """The codes, of which the tokenizer knows each one; else, and for no codes, `InputError`."""
         heard = checked_codes(codes, CODEBOOK)
         lacking = [code for code in heard if code not in self.language.code_tokens]
         if lacking or not heard:
@@ -141,9 +148,7 @@ class Planner:
                 allowed=f"at least one of the {len(self.language.code_tokens):,} that this planner knows",
                 remedy="Take the codes from a plan, or from engine.codes(audio).",
             )
-        known = _lasting(Song(), heard)
-        answer = self._answer(prompts.understand_messages(heard), known_metas(known), seed, options, on_token)
-        return merged(known, answer)
+        return heard
 
     def _think(
         self, reader: Reader, song: Song, seeds: Sequence[int], options: PlanOptions, on_token: OnToken

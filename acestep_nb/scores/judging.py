@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from acestep_nb.codes import LATENT_RATE, LATENTS_PER_CODE
-from acestep_nb.errors import CheckpointError
-from acestep_nb.planner.prompts import rendered, understand_messages
+from acestep_nb.errors import CheckpointError, InputError
+from acestep_nb.planner.cot import known_metas
+from acestep_nb.planner.prompts import rendered, require_readable, understand_messages
 from acestep_nb.renderer.conditions import Ask, Condition, Conditioner, silence
 from acestep_nb.renderer.guard import render_errors
 from acestep_nb.scores import alignment, contrast
@@ -72,25 +73,23 @@ def planners_view(
 ) -> Scores:
     """The scores with `quality` and its `conditions`: how well the planner would guess the words from the codes.
 
-    Without codes, or without a planner, there is no quality.
+    Without codes, or without a planner that can read codes and words, there is no quality, and the notes say why.
     """
     if not take.codes:
         return scores
     if planner is None:
         return replace(scores, notes=(*scores.notes, NO_PLANNER))
-    song = take.song
-    metas = {
-        "bpm": song.bpm,
-        "duration": None if song.duration is None else int(song.duration),
-        "keyscale": song.keyscale,
-        "language": song.vocal_language,
-        "timesignature": song.timesignature,
-    }
+    song, tokenizer = take.song, planner.tokenizer
+    metas = {name: int(value) if value.isdecimal() else value for name, value in known_metas(song).items()}
     wanted = targets(song.caption, scores.lyrics, metas)
-    network, tokenizer = planner.network, planner.tokenizer
-    about, blank = (rendered(tokenizer, understand_messages(codes)) for codes in (take.codes, ()))
-    with render_errors("scoring"):
-        found = conditions(network, tokenizer, about, blank, wanted, sensitivity=sensitivity)
+    try:
+        codes = planner.readable_codes(take.codes)
+        require_readable(tokenizer, {"caption": song.caption, "lyrics": scores.lyrics})
+        about, blank = (rendered(tokenizer, understand_messages(heard)) for heard in (codes, ()))
+        with render_errors("scoring"):
+            found = conditions(planner.network, tokenizer, about, blank, wanted, sensitivity=sensitivity)
+    except InputError as error:
+        return replace(scores, notes=(*scores.notes, f"no quality: {error}"))
     return replace(scores, quality=overall(found), conditions=found)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import yaml
 from torch import Tensor
-from transformers import DynamicCache
 
+from acestep_nb.errors import InputError
 from acestep_nb.scores.likelihood import CAPTION, LYRICS, METAS, SENSITIVITY, TOP, pmi_score, recall
 
 _ROWS = 64  # rows of the head at a time: a vocabulary of 217,000 makes long rows
@@ -60,11 +60,14 @@ def conditions(
     """0–1 for each condition of `wanted` (see `targets`): recall for metas, gain over `blank` for free text.
 
     `prompt` asks the causal language model to understand the codes of a take, `blank` asks the same about no
-    codes at all. Each prompt is read once; the texts that may follow it go through the network as one batch.
+    codes at all. All of it is one forward pass.
     """
     free = [name for name in wanted if name in (CAPTION, LYRICS)]
-    told = guesses(network, tokenizer, prompt, list(wanted.values()))
-    untold = guesses(network, tokenizer, blank, [wanted[name] for name in free])
+    told, untold = guesses(
+        network,
+        tokenizer,
+        [(prompt, list(wanted.values())), (blank, [wanted[name] for name in free])],
+    )
     without = dict(zip(free, untold))
     return {
         name: pmi_score(guess.mean - without[name].mean, sensitivity)
@@ -74,24 +77,62 @@ def conditions(
     }
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A prompt, or a text behind one: its tokens, the place of the first, and which part is its prompt."""
+
+    tokens: list[int]
+    place: int
+    prompt: int
+
+
 @torch.inference_mode()
-def guesses(network: Any, tokenizer: Any, prompt: str, texts: list[str]) -> list[Guess]:
-    """How a causal language model would have guessed each of `texts` behind `prompt`."""
-    if not texts:
-        return []
-    asked = _ids(tokenizer, prompt)
-    rows = [_ids(tokenizer, text) for text in texts]
-    cache = DynamicCache(config=network.config)
-    device = network.device
-    read = network.model(torch.tensor([asked], device=device), past_key_values=cache, use_cache=True)
-    first = read.last_hidden_state[:, -1:].expand(len(rows), -1, -1)
-    cache.batch_repeat_interleave(len(rows))
-    longest = max(map(len, rows))
-    # what stands behind a text cannot be seen from in front of it, so any token fills the short ones up
-    ids = torch.tensor([row + row[-1:] * (longest - len(row)) for row in rows], device=device)
-    rest = network.model(ids[:, :-1], past_key_values=cache, use_cache=True).last_hidden_state
-    hidden = torch.cat([first, rest], 1)
-    return [_guess(network.lm_head, state[: len(row)], row) for state, row in zip(hidden, rows)]
+def guesses(network: Any, tokenizer: Any, asked: Sequence[tuple[str, Sequence[str]]]) -> list[list[Guess]]:
+    """How a causal language model would have guessed each of the texts that may follow each prompt.
+
+    All of them stand in one row and go through the network at once, so that a prompt is read but once. A token
+    sees its own text and its prompt, and counts its place from there, as if nothing else were written.
+    """
+    parts: list[_Part] = []
+    for prompt, texts in asked:
+        read, number = _ids(tokenizer, prompt), len(parts)
+        parts.append(_Part(read, 0, number))
+        parts += [_Part(_ids(tokenizer, text), len(read), number) for text in texts]
+    states = _states(network, parts)
+    found: list[list[Guess]] = []
+    for number, (part, state) in enumerate(zip(parts, states)):
+        if part.prompt == number:
+            found.append([])
+        else:
+            before = torch.cat([states[part.prompt][-1:], state[:-1]])
+            found[-1].append(_guess(network.lm_head, before, part.tokens))
+    return found
+
+
+def _states(network: Any, parts: Sequence[_Part]) -> tuple[Tensor, ...]:
+    """The hidden states `[token, width]` of each part; `InputError` where one ends beyond what the network reads."""
+    longest = max(part.place + len(part.tokens) for part in parts)
+    if longest > network.config.max_position_embeddings:
+        raise InputError(
+            f"codes and words are {longest:,} tokens long together",
+            field="lyrics",
+            value=longest,
+            allowed=f"at most {network.config.max_position_embeddings:,} tokens for this planner",
+        )
+    lengths = [len(part.tokens) for part in parts]
+    repeats = torch.tensor(lengths)
+    owner = torch.arange(len(parts)).repeat_interleave(repeats)
+    prompt = torch.tensor([part.prompt for part in parts]).repeat_interleave(repeats)
+    sees = ((owner[:, None] == owner) | (prompt[:, None] == owner)).tril()
+    tokens = [token for part in parts for token in part.tokens]
+    places = [part.place + i for part in parts for i in range(len(part.tokens))]
+    hidden: Tensor = network.model(
+        torch.tensor([tokens], device=network.device),
+        position_ids=torch.tensor([places], device=network.device),
+        attention_mask=sees.to(network.device)[None, None],
+        use_cache=False,
+    ).last_hidden_state[0]
+    return tuple(torch.split(hidden, lengths))
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

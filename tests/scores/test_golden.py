@@ -174,11 +174,13 @@ def test_every_head_of_every_layer_is_heard_as_recorded(folder, name):
 def test_the_planners_opinion(case, judge):
     asked = case["args"]
     wanted = quality.targets(asked["caption"], asked["lyrics"], asked["metadata"])
-    for name, told in case["log_probs"].items():
-        assert wanted[name] == told["target"]
-        for prompt, key in (("prompt_cond", "cond"), ("prompt_uncond", "uncond")):
-            [guess] = quality.guesses(*judge, case[prompt], [wanted[name]])
-            assert guess.mean == pytest.approx(told[key], abs=1e-4)
+    prompts = {"cond": case["prompt_cond"], "uncond": case["prompt_uncond"]}
+    texts = {name: wanted[name] for name in case["log_probs"]}
+    told = quality.guesses(*judge, [(prompt, list(texts.values())) for prompt in prompts.values()])
+    for key, found in zip(prompts, told, strict=True):
+        for (name, text), guess in zip(texts.items(), found, strict=True):
+            assert text == case["log_probs"][name]["target"]
+            assert guess.mean == pytest.approx(case["log_probs"][name][key], abs=1e-4)
     found = quality.conditions(
         *judge,
         case["prompt_cond"],

@@ -104,26 +104,60 @@ def test_codes_of_a_part_say_nothing_about_the_whole(engine, take):
     assert engine.score(short).lyrics_alignment == engine.score(made).lyrics_alignment
 
 
-def test_a_planner_gives_its_opinion(engine, take, monkeypatch):
-    from types import SimpleNamespace
-
-    import golden
+@pytest.fixture(scope="module")
+def planner(tmp_path_factory):
     import torch
-    from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+    from planners import build_planner
 
-    folder = golden.ROOT / "lm_tiny"
-    network = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    monkeypatch.setattr(engine, "_planner", SimpleNamespace(network=network, tokenizer=tokenizer))
+    from acestep_nb.planner.planner import Planner
+
+    folder = build_planner(tmp_path_factory.mktemp("planners") / "planner")
+    return Planner.load(folder, torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture
+def planned(engine, planner, monkeypatch):
+    """An engine with a planner that knows the codes 0–63."""
+    monkeypatch.setattr(engine, "_planner", planner)
+    return engine
+
+
+def test_a_planner_gives_its_opinion(planned, take):
     made = replace(take("la la"), codes=tuple(range(60)))
-    scores = engine.score(made)
-    assert set(scores.conditions) == {"caption", "lyrics", "duration"} and 0 < scores.quality < 1
-    assert judging.NO_PLANNER not in scores.notes
-    sharper = engine.score(made, sensitivity=0.01)
+    made = replace(made, song=replace(made.song, timesignature="4"))
+    scores = planned.score(made)
+    assert set(scores.conditions) == {"caption", "lyrics", "duration", "timesignature"}
+    assert 0 < scores.quality < 1 and judging.NO_PLANNER not in scores.notes
+    sharper = planned.score(made, sensitivity=0.01)
     for name in ("caption", "lyrics"):
         assert abs(sharper.conditions[name] - 0.5) >= abs(scores.conditions[name] - 0.5)
     assert sharper.conditions["duration"] == scores.conditions["duration"]
-    assert engine.best_of([made, made], by="quality") is made
+    assert planned.best_of([made, made], by="quality") is made
+
+
+def test_the_planners_opinion_is_one_forward_pass(planned, planner, take):
+    calls = []
+    hook = planner.network.model.register_forward_hook(lambda *call: calls.append(1))
+    try:
+        planned.score(replace(take(MIXED), codes=tuple(range(60))))
+    finally:
+        hook.remove()
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"codes": (1, 2, 63_000)}, "63000"),
+        ({"lyrics": "la <|im_end|> la"}, "im_end"),
+        ({"lyrics": "ひ" * 4096}, "tokens long"),
+    ],
+)
+def test_what_a_planner_cannot_read_has_no_quality_and_says_why(planned, take, changes, why):
+    made = replace(take(changes.get("lyrics", "la la")), codes=changes.get("codes", tuple(range(60))))
+    scores = planned.score(made)
+    assert scores.quality is None and scores.lyrics_alignment is not None
+    assert any(note.startswith("no quality") and why in note for note in scores.notes)
 
 
 def test_a_checkpoint_without_heads_still_listens(tiny_engine, take):
