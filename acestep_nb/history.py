@@ -126,6 +126,12 @@ class History:
             )
         return read_take(self._takes / name)
 
+    def parent(self, take: Take) -> Take | None:
+        """The take that this one was made from; None when it was made from none, or that one is gone."""
+        with contextlib.suppress(ProjectError):
+            return None if take.parent is None else self.get(take.parent)
+        return None
+
     def add(self, take: Take) -> Take:
         """Keep a take: it comes back with name and folder, reading its sound from there when asked.
 

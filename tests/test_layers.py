@@ -34,7 +34,7 @@ LAYERS = {
             "plans",
             "work",
         ),
-        *("scores", "locales", "marks", "index", "renderer.schedules"),
+        *("scores", "locales", "marks", "index", "lineage", "renderer.schedules"),
     },
     "widgets": {"widgets", "plots", "charts"},
     "models": {
