@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         asked_and_measured,
         code_strip,
         difference,
+        latent_map,
         noise_levels,
         spectrograms,
     )
@@ -41,12 +42,13 @@ if TYPE_CHECKING:
     from acestep_nb.scores.values import Line, Scores
     from acestep_nb.seeds import Seeds
     from acestep_nb.takes import Take
-    from acestep_nb.widgets import Player
+    from acestep_nb.widgets import AlignmentMap, Player, ScoreStrip
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AceStepError",
+    "AlignmentMap",
     "Audio",
     "Cancelled",
     "CheckpointError",
@@ -62,6 +64,7 @@ __all__ = [
     "RenderError",
     "RenderOptions",
     "RepaintOptions",
+    "ScoreStrip",
     "Scores",
     "Seeds",
     "Song",
@@ -73,6 +76,7 @@ __all__ = [
     "code_strip",
     "difference",
     "language",
+    "latent_map",
     "mix_codes",
     "noise_levels",
     "repeat_codes",
@@ -83,6 +87,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AlignmentMap": "acestep_nb.widgets",
     "Audio": "acestep_nb.audio",
     "Edit": "acestep_nb.edits",
     "Engine": "acestep_nb.engine",
@@ -92,6 +97,7 @@ _HOMES = {
     "PlanOptions": "acestep_nb.plans",
     "Player": "acestep_nb.widgets",
     "RepaintOptions": "acestep_nb.edits",
+    "ScoreStrip": "acestep_nb.widgets",
     "Scores": "acestep_nb.scores.values",
     "Seeds": "acestep_nb.seeds",
     "Studio": "acestep_nb.panels",
@@ -101,6 +107,7 @@ _HOMES = {
     "code_strip": "acestep_nb.charts",
     "difference": "acestep_nb.charts",
     "language": "acestep_nb.locales",
+    "latent_map": "acestep_nb.charts",
     "mix_codes": "acestep_nb.codes",
     "noise_levels": "acestep_nb.charts",
     "repeat_codes": "acestep_nb.codes",

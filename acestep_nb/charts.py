@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from acestep_nb.audio import Audio
-from acestep_nb.codes import CODE_LEVELS, CODE_RATE, checked_codes
+from acestep_nb.codes import CODE_LEVELS, CODE_RATE, LATENT_RATE, checked_codes
 from acestep_nb.errors import InputError
 from acestep_nb.kinds import Kind
 from acestep_nb.options import RenderOptions
@@ -115,6 +115,23 @@ def asked_and_measured(pairs: Mapping[str, tuple[float, float | None]], what: st
     axes.set_ylim(len(pairs) - 0.5, -0.5)
     axes.margins(x=0.12)
     axes.set_xlabel(f"{what}: ring asked, dot measured")
+    in_grey(axes)
+    return figure
+
+
+def latent_map(take: Take) -> Figure:
+    """The latents of a take, which the codec turns into its sound: seconds across, channels down.
+
+    Colours are standard deviations of each channel from its own mean, blue below and red above.
+    """
+    latents = np.asarray(take.latents, dtype=np.float32)
+    spread = np.maximum(latents.std(axis=0), 1e-6)
+    figure = Picture(figsize=(7.6, 2.6), dpi=100, layout="constrained", facecolor="none")
+    axes = figure.add_subplot(facecolor="none")
+    axes.imshow(((latents - latents.mean(axis=0)) / spread).T, aspect="auto", cmap="coolwarm", vmin=-3, vmax=3,
+                extent=(0, len(latents) / LATENT_RATE, latents.shape[1], 0))  # fmt: skip
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("channel")
     in_grey(axes)
     return figure
 

@@ -13,6 +13,7 @@ from acestep_nb import (
     asked_and_measured,
     code_strip,
     difference,
+    latent_map,
     mix_codes,
     noise_levels,
     spectrograms,
@@ -115,6 +116,15 @@ def test_empty_rows_and_wrong_codes_are_refused():
         spectrograms({"nothing": Audio(np.zeros((2, 0)), RATE)})
     with pytest.raises(InputError, match="1–8 of them"):
         noise_levels({}, KINDS["turbo"])
+
+
+def test_latents_are_drawn_against_their_own_channel():
+    take = make_take()
+    image = latent_map(take).axes[0].images[0]
+    drawn = image.get_array()
+    assert drawn.shape == take.latents.T.shape and image.get_extent()[1] == len(take.latents) / 25
+    assert abs(drawn.mean(axis=1)).max() < 1e-3
+    assert latent_map(take)._repr_png_().startswith(PNG)
 
 
 def test_an_engine_tells_the_digits_of_its_codes(tiny_engine):
