@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +14,23 @@ import soundfile
 import soxr
 
 from acestep_nb.errors import InputError
-from acestep_nb.files import disk_errors, write_atomic
+from acestep_nb.files import disk_errors, growing
 
 Samples = npt.NDArray[np.float32]
 _FLAC_CHANNELS, _FLAC_RATE = 8, 655_350  # the most that the format has
-_FORMATS = {".flac": ("FLAC", "PCM_24"), ".wav": ("WAV", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
+_FORMATS: dict[str, dict[str, Any]] = {
+    ".flac": {"format": "FLAC", "subtype": "PCM_24"},
+    ".wav": {"format": "WAV", "subtype": "PCM_24"},
+    ".mp3": {
+        "format": "MP3",
+        "subtype": "MPEG_LAYER_III",
+        "bitrate_mode": "VARIABLE",  # about 230 kbit/s
+        "compression_level": 0.0,
+    },
+    ".ogg": {"format": "OGG", "subtype": "VORBIS"},
+}
+ENDINGS = tuple(_FORMATS)
+"""How names of sound files that we write end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,19 +104,12 @@ class Audio:
         return cls(samples.T, rate)
 
     def save(self, path: str | Path) -> Path:
-        """Write ``.flac`` or ``.wav`` (both 24 bit) or ``.ogg``; the file is whole or not there at all."""
-        target = Path(path)
-        if target.suffix.lower() not in _FORMATS:
-            allowed = f"a name that ends in {', '.join(_FORMATS)}"
-            raise InputError(field="path", value=str(path), allowed=allowed, remedy="Name it song.flac, say.")
-        data = self._encode(*_FORMATS[target.suffix.lower()])
-        with disk_errors(target, "path"):
-            write_atomic(target, data)
-        return target
+        """Write ``.flac`` or ``.wav`` (both 24 bit), ``.mp3`` or ``.ogg``; the file is whole or not there at all."""
+        return write_sound(path, self._blocks(), self.rate, len(self.samples))
 
     def flac_bytes(self, bits: int = 16) -> bytes:
         """The sound as a FLAC file in memory, 16 or 24 bit: what a player is sent."""
-        return self._encode("FLAC", f"PCM_{bits}")
+        return self._encode(format="FLAC", subtype=f"PCM_{bits}")
 
     def exact_file(self) -> tuple[str, bytes]:
         """An ending and a file in memory that give these very samples again: FLAC where 24 bits hold them, else WAV."""
@@ -112,16 +119,66 @@ class Audio:
         )  # a negative zero becomes a plain one
         fits = inside and (steps / np.float32(2**23)).tobytes() == self.samples.tobytes()
         if fits and len(self.samples) <= _FLAC_CHANNELS and self.rate <= _FLAC_RATE:
-            return ".flac", self._encode("FLAC", "PCM_24")
-        return ".wav", self._encode("WAV", "FLOAT")
+            return ".flac", self._encode(format="FLAC", subtype="PCM_24")
+        return ".wav", self._encode(format="WAV", subtype="FLOAT")
 
-    def _encode(self, format: str, subtype: str) -> bytes:
+    def _encode(self, **how: Any) -> bytes:
         buffer = io.BytesIO()
-        channels, length = self.samples.shape
-        with soundfile.SoundFile(
-            buffer, "w", samplerate=self.rate, channels=channels, format=format, subtype=subtype
-        ) as file:
-            # one-second blocks: libsndfile's Vorbis encoder crashes the process on long single writes
-            for start in range(0, length, self.rate):
-                file.write(self.samples[:, start : start + self.rate].T)
+        _pour(buffer, self._blocks(), self.rate, len(self.samples), how)
         return buffer.getvalue()
+
+    def _blocks(self) -> Iterator[Samples]:
+        """The samples as ``[sample, channel]``, a second at a time."""
+        for start in range(0, self.samples.shape[1], self.rate):
+            yield self.samples[:, start : start + self.rate].T
+
+
+def write_sound(path: str | Path, blocks: Iterable[Samples], rate: int, channels: int) -> Path:
+    """A sound file made of blocks ``[sample, channel]``, no more than one of them in memory.
+
+    The ending of its name, one of ``ENDINGS``, says which kind; the file is whole or not there at all. Raises
+    ``InputError`` for another ending and for sound that such a file cannot hold, ``ProjectError`` for the disk.
+    """
+    target = Path(path)
+    ending = target.suffix.lower()
+    if ending not in _FORMATS:
+        allowed = f"a name that ends in {', '.join(ENDINGS)}"
+        raise InputError(field="path", value=str(path), allowed=allowed, remedy="Name it song.flac, say.")
+    with disk_errors(target, "path"), growing(target) as file:
+        watched = _Watched(file)
+        try:
+            _pour(watched, blocks, rate, channels, _FORMATS[ending])
+        except soundfile.LibsndfileError as error:
+            if watched.error is None:
+                message = f"a {ending} file cannot hold this sound: {error.error_string}"
+                remedy = "Resample it to 48,000 Hz, or choose .wav."
+                raise InputError(message, field="path", value=str(path), remedy=remedy) from error
+        if watched.error is not None:
+            raise watched.error
+    return target
+
+
+class _Watched:
+    """A file that keeps its first error, which libsndfile would forget, and from then on takes nothing."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+        self.seek, self.tell, self.read = file.seek, file.tell, file.read
+
+    def write(self, data: bytes) -> int:
+        """The bytes go into the file, or nowhere after an error."""
+        if self.error is None:
+            try:
+                self._file.write(data)
+                self._file.flush()
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+
+def _pour(file: Any, blocks: Iterable[Samples], rate: int, channels: int, how: Mapping[str, Any]) -> None:
+    # blocks of a second: libsndfile's Vorbis encoder crashes the process on long single writes
+    with soundfile.SoundFile(file, "w", samplerate=rate, channels=channels, **how) as sound:
+        for block in blocks:
+            sound.write(block)

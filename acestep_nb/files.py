@@ -1,4 +1,4 @@
-"""Writing that is whole or not at all, and disk trouble told in words."""
+"""Writing that is whole or not at all, in one piece or bit by bit, and disk trouble told in words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from acestep_nb.errors import ProjectError
 
@@ -16,9 +17,27 @@ _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENO
 
 def write_atomic(path: Path, data: bytes) -> None:
     """The file holds these bytes, or what it held before: never a part. Raises ``OSError``."""
+    with _replacing(path) as unfinished:
+        write_synced(unfinished, data)
+
+
+@contextlib.contextmanager
+def growing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into, which is called ``path`` once the block ends well, and is gone if it does not.
+
+    Raises ``OSError``.
+    """
+    with _replacing(path) as unfinished, unfinished.open("w+b") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        write_synced(unfinished, data)
+        yield unfinished
         unfinished.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):

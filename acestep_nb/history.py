@@ -20,7 +20,7 @@ from acestep_nb.errors import ProjectError
 from acestep_nb.files import disk_errors, sync_folder, write_atomic, write_synced
 from acestep_nb.index import INDEX, Entry, Index, listed
 from acestep_nb.marks import Marks, change_marks, read_marks
-from acestep_nb.takes import AUDIO, Take, read_take
+from acestep_nb.takes import Take, read_take
 
 SCHEMA = 1
 _UNFINISHED = ".unfinished-"
@@ -210,16 +210,15 @@ class History:
             write_atomic(file, data)
         return file
 
-    def source(self, record: Source) -> Path:
-        """The sound file of what a take was made from: one of ``sources``, or the sound of the take of that name.
+    def source(self, record: Source) -> Take | Path:
+        """What a take was made from, as every verb takes it: the take of that name, else the file in ``sources``.
 
         ``ProjectError`` when the project has neither.
         """
-        sound = self._takes / record.name / AUDIO
+        if record.name in self._names():
+            return self.get(record.name)
         if known := self._source(record.sha256):
             return known
-        if _NAME.fullmatch(record.name) and sound.is_file():
-            return sound
         raise ProjectError(
             f"the project does not have the source {record.name or record.sha256[:12]}",
             field="source",

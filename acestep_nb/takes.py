@@ -168,6 +168,12 @@ class Take:
 
         return None if self.folder is None else kept(self.folder)
 
+    def export(self, to: str | Path, *formats: str) -> list[Path]:
+        """Write the take for others, as :func:`acestep_nb.exports.export` tells: ``take.export("song.mp3")``."""
+        from acestep_nb.exports import export
+
+        return export(self, to, *formats)
+
     def flac_bytes(self) -> bytes:
         """The sound as a FLAC file in memory: of a kept take the kept file itself, else 16 bit."""
         if self.folder is None:

@@ -34,14 +34,28 @@ LAYERS = {
             "plans",
             "work",
         ),
-        *("scores", "locales", "marks", "index", "lineage", "renderer.schedules"),
+        *(
+            f"checkpoints.{name}"
+            for name in ("index", "locate", "manifest", "weighing", "registry", "fit", "download")
+        ),
+        *("scores", "locales", "marks", "index", "lineage", "exports", "renderer.schedules"),
     },
     "widgets": {"widgets", "plots", "charts"},
     "models": {
         *("checkpoints", "renderer", "planner", "codec", "nano.codec"),
         *("scores.attention", "scores.quality", "scores.reading", "scores.contrast", "scores.judging"),
     },
-    "engine": {"engine", "renders", "verbs", "planning", "scoring", "jobs"},
+    "engine": {
+        "checkpoints.machine",
+        "placing",
+        "ladder",
+        "engine",
+        "renders",
+        "verbs",
+        "planning",
+        "scoring",
+        "jobs",
+    },
     "panels": {"panels"},
     "tools": {"bench", "cli", "lab", "doctor", "__main__", "nano"},
 }
