@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import ipywidgets
@@ -20,11 +21,22 @@ BATCHES = (1, 2, 4, 8)
 
 
 class Fields(Generic[T]):
-    """The knobs of one dataclass; ``value`` is an instance of it, as the knobs stand."""
+    """The knobs of one dataclass; ``value`` is an instance of it, as the knobs stand.
 
-    def __init__(self, owner: type[T], changed: Callable[[], None], lock: threading.RLock) -> None:
+    ``kinds`` are knobs of a kind of their own, by field.
+    """
+
+    def __init__(
+        self,
+        owner: type[T],
+        changed: Callable[[], None],
+        lock: threading.RLock,
+        kinds: Mapping[str, type[KnobView]] = MappingProxyType({}),
+    ) -> None:
         self.owner = owner
-        self.views = {name: _kind(owner, name)(owner, name, changed, lock) for name in knobs(owner)}
+        self.views: dict[str, KnobView] = {
+            name: kinds.get(name, _kind(owner, name))(owner, name, changed, lock) for name in knobs(owner)
+        }
 
     def __getitem__(self, name: str) -> ipywidgets.Box:
         return self.views[name].box

@@ -10,10 +10,10 @@ from typing import Any
 import ipywidgets
 
 from acestep_nb.options import RenderOptions
+from acestep_nb.panels.editors import Advice, Helpers, SongForm
 from acestep_nb.panels.form import Fields, SeedsForm
 from acestep_nb.panels.grid import TakeGrid
 from acestep_nb.panels.text import Text, box, button, toggle
-from acestep_nb.song import Song
 from acestep_nb.takes import Take
 from acestep_nb.widgets import CodeBlock
 
@@ -30,14 +30,16 @@ class View:
         on_act: Callable[[str, Take, Mapping[str, Any]], None],
         lock: threading.RLock,
     ) -> None:
-        self.song = Fields(Song, edited, lock)
+        self.song = SongForm(edited, lock)
+        self.helpers = Helpers(self.song)
+        self.advice = Advice(self.song)
         self.options = Fields(RenderOptions, edited, lock)
         self.seeds = SeedsForm(edited, lock)
         self.grid = TakeGrid(on_act)
         self.boxes = [
-            _style(),
+            style(),
             self._bar(),
-            box([self.song["caption"], self.song["lyrics"]], "ace-section", "ace-two"),
+            self._words(),
             self._metas(),
             box([self.seeds.box], "ace-section"),
             self._run(),
@@ -51,12 +53,17 @@ class View:
         name = Text("acestep_nb", "ace-name")
         return box([name, Text("project", "ace-quiet-text"), self.project, _grow(), self.model], "ace-bar")
 
+    def _words(self) -> ipywidgets.Box:
+        tools = box([self.helpers.box, _grow(), self.advice.box], "ace-row")
+        editors = box([self.song["caption"], self.song["lyrics"]], "ace-two")
+        return box([tools, editors], "ace-section")
+
     def _metas(self) -> ipywidgets.Box:
         self.renderer = toggle("", "ace-flat", hint="How the renderer works: rarely needed")
         options = box([self.options[name] for name in self.options.views], "ace-knobs")
         fold(self.renderer, options)
         metas = box([self.song[name] for name in _METAS], "ace-knobs")
-        return box([metas, self.renderer, options], "ace-section", "ace-metas")
+        return box([metas, self.advice.list, self.renderer, options], "ace-section", "ace-metas")
 
     def _run(self) -> ipywidgets.Box:
         self.words = Text("")
@@ -103,10 +110,11 @@ def fold(switch: ipywidgets.ToggleButton, content: ipywidgets.Widget) -> None:
     turn({"new": switch.value})
 
 
-def _style() -> ipywidgets.HTML:
-    style = ipywidgets.HTML(f"<style>{_STYLE.read_text('utf-8')}</style>")
-    style.layout.display = "none"
-    return style
+def style() -> ipywidgets.HTML:
+    """The style sheet of every panel, to be shown with it."""
+    sheet = ipywidgets.HTML(f"<style>{_STYLE.read_text('utf-8')}</style>")
+    sheet.layout.display = "none"
+    return sheet
 
 
 def _grow() -> ipywidgets.Box:

@@ -11,7 +11,7 @@ from acestep_nb.writing.data import load
 from acestep_nb.writing.hints import Fix, Hint, changed
 from acestep_nb.writing.keys import Meta, metas_in, odd_meters
 from acestep_nb.writing.syllables import script_of
-from acestep_nb.writing.terms import Found, find, first, listed, pattern
+from acestep_nb.writing.terms import Found, find, first, listed, pattern, tidied
 
 _CLAUSE = re.compile(r"[^,;，、；。.\n]+")
 _BETWEEN = re.compile(
@@ -145,19 +145,11 @@ def _moved(meta: Meta, written: str) -> Fix:
         place = song.caption.find(written)
         if place < 0:
             return song
-        caption = _tidy(song.caption[:place] + song.caption[place + len(written) :])
+        caption = tidied(song.caption[:place] + song.caption[place + len(written) :])
         value = getattr(song, meta.field)
         return changed(**{"caption": caption, meta.field: meta.value if value is None else value})(song)
 
     return fix
-
-
-def _tidy(caption: str) -> str:
-    """The caption without the commas and joints that a removed word leaves."""
-    text = re.sub(r"\s*([,;，、；])(?:\s*[,;，、；])+", r"\1", caption)
-    text = re.sub(r"(?<=[\w)])\s+(?:in|at|en|a|with|and|y)\s*(?=[,;，、；]|$)", "", text)
-    text = re.sub(r"(?<=[,;])(?=\S)", " ", re.sub(r"\s+([,;，、；])", r"\1", text))
-    return re.sub(r"[ \t]{2,}", " ", text).strip(" ,;，、；")
 
 
 def _vague_latin(caption: str) -> str | None:

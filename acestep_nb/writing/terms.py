@@ -63,3 +63,11 @@ def first(words: re.Pattern[str], text: str) -> Found | None:
 def negated(text: str, start: int, end: int) -> bool:
     """Whether the word at this place is named only to be left out."""
     return bool(_NOT_BEFORE.search(text[:start]) or _NOT_AFTER.match(text, end))
+
+
+def tidied(caption: str) -> str:
+    """The caption without the commas and joints that a removed word leaves."""
+    text = re.sub(r"\s*([,;，、；])(?:\s*[,;，、；])+", r"\1", caption)
+    text = re.sub(r"(?<=[\w)])\s+(?:in|at|en|a|with|and|y)\s*(?=[,;，、；]|$)", "", text)
+    text = re.sub(r"(?<=[,;])(?=\S)", " ", re.sub(r"\s+([,;，、；])", r"\1", text))
+    return re.sub(r"[ \t]{2,}", " ", text).strip(" ,;，、；")
