@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from acestep_nb.audio import Audio, Samples
+from acestep_nb.checkpoints.residence import Residence
 from acestep_nb.codes import SAMPLE_RATE, SAMPLES_PER_LATENT
 from acestep_nb.errors import InputError, RenderError
 
@@ -20,18 +21,28 @@ SHORTEST_SOURCE = 1.0
 """Seconds that a sound to be reworked must have."""
 _SILENCE = 1e-5  # a peak up to this (-100 dBFS) is no sound
 _SILENT_SOURCE = 1e-6
+_OVERLAP = 24  # latent frames on either side: what an edge changes in the published codec ends after 10
 
 
 class Codec:
     """Stereo sound at 48 kHz to latents at 25 frames/s, and back.
 
-    Long sound is worked on piece by piece, so that beside the result itself the memory stays the same.
+    Long sound is worked on piece by piece, so that beside the result itself the memory stays the same. Where
+    networks take turns, `residence` brings this one to the device.
     """
 
-    def __init__(self, vae: Any) -> None:
+    def __init__(self, vae: Any, residence: Residence | None = None) -> None:
         self._vae = vae
+        self._residence = residence
         if hasattr(vae, "enable_tiling"):
             vae.enable_tiling()
+
+    def work_in(self, frames: int) -> None:
+        """Work on so many latent frames at a time from now on; fewer take less memory and sound the same."""
+        if hasattr(self._vae, "tile_latent_min_length"):
+            self._vae.tile_latent_min_length, self._vae.tile_latent_overlap = frames, _OVERLAP
+            self._vae.tile_sample_min_length = frames * SAMPLES_PER_LATENT
+            self._vae.tile_sample_overlap = _OVERLAP * SAMPLES_PER_LATENT
 
     @torch.inference_mode()
     def decode(
@@ -44,6 +55,7 @@ class Codec:
         brought to -1 dBFS.
         Raises `RenderError` when the sound is not finite or is silent.
         """
+        self._bring()
         z = torch.as_tensor(latents).to(self._vae.device, self._vae.dtype).T[None]
         length = z.shape[-1] * SAMPLES_PER_LATENT if seconds is None else round(seconds * SAMPLE_RATE)
         sound = np.zeros((2, length), np.float32)
@@ -66,11 +78,16 @@ class Codec:
         Mono is doubled, of more channels the first two are used, a last incomplete frame is filled up with
         silence.
         """
+        self._bring()
         samples = torch.from_numpy(audio.resample(SAMPLE_RATE).samples[:2])
         sound = F.pad(samples.expand(2, -1), (0, -samples.shape[-1] % SAMPLES_PER_LATENT))
         encoded = self._vae.encode(sound[None].to(self._vae.device, self._vae.dtype))
         latents: np.ndarray = encoded.latent_dist.mode()[0].T.float().cpu().numpy()
         return latents
+
+    def _bring(self) -> None:
+        if self._residence is not None:
+            self._residence.bring("decoding")
 
     def _pieces(self, z: Tensor) -> Iterator[Tensor]:
         """The sound `[take, 2, sample]` of latents `[take, 64, frame]`, piece after piece."""

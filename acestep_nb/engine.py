@@ -7,16 +7,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from acestep_nb.checkpoints.fit import Placement
 from acestep_nb.errors import InputError
+from acestep_nb.ladder import Ladder, clean_up
+from acestep_nb.placing import DTYPES, WhichPlanner, place
 from acestep_nb.planning import Planning
 from acestep_nb.renders import Order, Progress, Renders, stop_if
 from acestep_nb.scoring import Scoring
 
 if TYPE_CHECKING:  # torch and the networks are imported when the first checkpoint is loaded
-    import torch
-
     from acestep_nb.checkpoints.loading import Models
     from acestep_nb.kinds import Kind
     from acestep_nb.planner.planner import Planner
@@ -24,7 +25,6 @@ if TYPE_CHECKING:  # torch and the networks are imported when the first checkpoi
 
 __all__ = ["DTYPES", "Engine", "Progress"]
 
-DTYPES = ("float32", "bfloat16", "float16")
 _POLL = 0.1  # seconds between looks at the cancel event while another thread renders
 
 
@@ -33,13 +33,18 @@ class Engine(Planning, Scoring):
 
     Rendering is repeatable: on one machine a seed gives the same bits again, whatever the other seeds are.
     On an accelerator the takes of a batch are computed together, so there another batch size is only near.
+    When memory runs out the engine makes do with less (`placement`) and says so in the notes of the takes.
     """
 
-    def __init__(self, models: Models, planner: Planner | None = None) -> None:
+    def __init__(
+        self, models: Models, planner: Planner | None = None, placement: Placement | None = None
+    ) -> None:
         self._models = models
         self._planner = planner
         self._renders = Renders(models)
+        self._ladder = Ladder(placement or Placement(models.device.type, self.dtype), self._renders, planner)
         self._lock = threading.Lock()
+        self._freed = False
 
     @classmethod
     def load(
@@ -47,25 +52,50 @@ class Engine(Planning, Scoring):
         name_or_path: str | Path = "nano",
         device: str | None = None,
         dtype: str | None = None,
-        planner: str | Path | Literal[False] | None = None,
+        planner: WhichPlanner = None,
+        offload: bool | None = None,
+        int8: bool | None = None,
     ) -> Engine:
         """An engine over the checkpoint of that name or in that folder, ready when this returns.
 
         `device` is "cpu", "cuda", "cuda:1", "mps" …; by default the first CUDA device if there is one, else
         the CPU. `dtype` is "float32", "bfloat16" or "float16"; by default bfloat16 on CUDA devices that
         compute in it, else float32. `planner` is the folder or name of a language model, such as
-        "acestep-5Hz-lm-0.6B"; by default the one that the checkpoint brings along, if any; False loads none.
-        Raises `CheckpointError` when the files are missing or damaged, `InputError` for the other two.
+        "acestep-5Hz-lm-0.6B"; by default the one that the checkpoint brings along, else of those that were
+        downloaded the one that suits the machine; False loads none. With `offload` networks take turns on the
+        device, with `int8` the large ones have weights of one byte; by default only where memory is short.
+        Raises `CheckpointError` when the files are missing, damaged or too large for the machine, `InputError`
+        for the others.
         """
         # Before torch starts its threads: waiting ones shall sleep. When they spin, as they do by default,
         # a second busy program on the machine makes rendering ten times slower.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        from acestep_nb.checkpoints import find
-        from acestep_nb.checkpoints.loading import load
+        import torch
 
-        place = _device(device)
-        folder, precision = find(name_or_path), _dtype(dtype, place)
-        return cls(load(folder, place, precision), _planner(planner, folder, place, precision))
+        from acestep_nb.checkpoints.loading import load
+        from acestep_nb.planner.loading import load_language
+        from acestep_nb.planner.planner import Planner
+
+        where = place(name_or_path, device, dtype, planner, offload, int8)
+        how = where.placement
+        precision = getattr(torch, how.dtype)
+        models = load(where.checkpoint, where.device, precision, how.offload, how.int8)
+        if where.planner is None:
+            return cls(models, None, how)
+        language = load_language(where.planner, where.device, precision, how.offload, how.int8)
+        return cls(models, Planner(language), how)
+
+    def free(self) -> None:
+        """Let the networks go, so that their memory is there for others; the engine is of no use afterwards."""
+        with self._lock:
+            self._freed = True
+            self._models.residence.empty()
+        clean_up()
+
+    @property
+    def placement(self) -> Placement:
+        """How the networks are held on the device now; `str(engine.placement)` says it and why."""
+        return self._ladder.placement
 
     @property
     def name(self) -> str:
@@ -95,7 +125,7 @@ class Engine(Planning, Scoring):
     def _carry_out(self, order: Order, on_take: Callable[[Take], None] | None) -> list[Take]:
         takes = []
         with self._turn(order.cancel):
-            for take in self._renders.takes(order):
+            for take in self._ladder.takes(order):
                 takes.append(take)
                 if on_take is not None:
                     on_take(take)
@@ -107,49 +137,8 @@ class Engine(Planning, Scoring):
         while not self._lock.acquire(timeout=_POLL):
             stop_if(cancel)
         try:
+            if self._freed:
+                raise InputError("this engine was freed", field="engine", remedy="Load the model again.")
             yield
         finally:
             self._lock.release()
-
-
-def _planner(
-    wanted: str | Path | Literal[False] | None, checkpoint: Path, device: torch.device, dtype: torch.dtype
-) -> Planner | None:
-    from acestep_nb.planner.loading import find_planner, own_planner
-    from acestep_nb.planner.planner import Planner
-
-    if wanted is False:
-        return None
-    folder = own_planner(checkpoint) if wanted is None else find_planner(wanted, checkpoint)
-    return None if folder is None else Planner.load(folder, device, dtype)
-
-
-def _device(name: str | None) -> torch.device:
-    import torch
-
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        raise InputError(
-            field="device",
-            value=name,
-            allowed="one that torch can use here",
-            remedy='Leave it out, or use device="cpu".',
-        ) from error
-    return device
-
-
-def _dtype(name: str | None, device: torch.device) -> torch.dtype:
-    import torch
-
-    if name is None:
-        half = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if half else torch.float32
-    short = str(name).removeprefix("torch.")
-    if short not in DTYPES:
-        raise InputError(field="dtype", value=name, allowed=", ".join(DTYPES), remedy='Use dtype="float32".')
-    dtype: torch.dtype = getattr(torch, short)
-    return dtype

@@ -23,6 +23,7 @@ from acestep_nb.verbs import Verbs, words_of
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from acestep_nb.ladder import Ladder
     from acestep_nb.planner.planner import Planner
     from acestep_nb.song import Song
     from acestep_nb.verbs import How
@@ -48,6 +49,7 @@ class Planning(Verbs):
 
     _renders: Renders
     _planner: Planner | None
+    _ladder: Ladder
 
     @abstractmethod
     def _turn(self, cancel: threading.Event | None) -> AbstractContextManager[None]:
@@ -92,10 +94,22 @@ class Planning(Verbs):
         Setting `cancel` raises `Cancelled` within one token. Raises `InputError` without a planner, and as
         `generate` does.
         """
+        return self._plans(song, seeds, options, on_progress, cancel)[0]
+
+    def _plans(
+        self,
+        song: Song,
+        seeds: Iterable[int] | None,
+        options: PlanOptions,
+        on_progress: OnProgress | None,
+        cancel: threading.Event | None,
+    ) -> tuple[list[Plan], tuple[str, ...]]:
+        """The plans, and what was given up for lack of memory."""
         given = fresh_seeds(1) if seeds is None else checked_seeds(seeds)
         planner = self._needed_planner("planning")
+        tell = _tell(on_progress, cancel, len(given))
         with self._turn(cancel):
-            return planner.plan(song, given, options, _tell(on_progress, cancel, len(given)))
+            return self._ladder.plans(given, lambda some: planner.plan(song, some, options, tell))
 
     def create_song(
         self,
@@ -108,19 +122,24 @@ class Planning(Verbs):
         **hooks: Unpack[Hooks],
     ) -> Song:
         """A whole song out of a few words, such as "a soft love song"; out of none, any song."""
-        planner = self._needed_planner("inventing a song")
+        planner, own = self._needed_planner("inventing a song"), _one(seed)
         with self._turn(hooks.get("cancel")):
-            return planner.create_song(
-                query, instrumental, vocal_language, _one(seed), options, _tell(**hooks)
+            return self._ladder.work(
+                "planning",
+                lambda: planner.create_song(
+                    query, instrumental, vocal_language, own, options, _tell(**hooks)
+                ),
             )
 
     def format_song(
         self, song: Song, *, seed: int | None = None, options: PlanOptions = _THINKING, **hooks: Unpack[Hooks]
     ) -> Song:
         """The song with caption and lyrics as the models know them best, and its open fields filled in."""
-        planner = self._needed_planner("putting a song in form")
+        planner, own = self._needed_planner("putting a song in form"), _one(seed)
         with self._turn(hooks.get("cancel")):
-            return planner.format_song(song, _one(seed), options, _tell(**hooks))
+            return self._ladder.work(
+                "planning", lambda: planner.format_song(song, own, options, _tell(**hooks))
+            )
 
     def understand(
         self,
@@ -134,10 +153,12 @@ class Planning(Verbs):
 
         `heard` is an `Audio`, a take, the path of a sound file, or codes as numbers or text.
         """
-        planner = self._needed_planner("understanding a sound")
+        planner, own = self._needed_planner("understanding a sound"), _one(seed)
         codes = self._codes_of(heard, hooks.get("cancel"))
         with self._turn(hooks.get("cancel")):
-            return planner.understand(codes, _one(seed), options, _tell(**hooks))
+            return self._ladder.work(
+                "planning", lambda: planner.understand(codes, own, options, _tell(**hooks))
+            )
 
     def codes(self, audio: Sounding, *, cancel: threading.Event | None = None) -> tuple[int, ...]:
         """The codes of a sound, five a second: its outline, to be sliced, joined, mixed and rendered again.
@@ -150,9 +171,14 @@ class Planning(Verbs):
         from acestep_nb.renderer.hints import codes_of
 
         sound = self._read(audio, "audio").sound
-        with self._turn(cancel), render_errors("reading the sound"), torch.inference_mode():
-            latents = torch.from_numpy(self._renders.codec.encode(sound))
-            return codes_of(self._renders.models, latents)
+
+        def read() -> tuple[int, ...]:
+            with render_errors("reading the sound"), torch.inference_mode():
+                latents = torch.from_numpy(self._renders.codec.encode(sound))
+                return codes_of(self._renders.models, latents)
+
+        with self._turn(cancel):
+            return self._ladder.work("decoding", read)
 
     def render(self, plan: Plan, **how: Unpack[How]) -> list[Take]:
         """One take of the plan for each seed: the same song and codes, other sounds."""
@@ -207,15 +233,12 @@ class Planning(Verbs):
 
     def _planned(self, song: Song, codes: tuple[int, ...], planning: PlanOptions, order: Order) -> Order:
         """The order with words of its own for each take, from its own plan; codes that are given stay."""
-        plans = self.plans(
-            song,
-            seeds=[own.planner for own in order.seeds],
-            options=planning,
-            on_progress=_within(order.on_progress, 0.0, _PLANNING_SHARE),
-            cancel=order.cancel,
-        )
+        listener = _within(order.on_progress, 0.0, _PLANNING_SHARE)
+        seeds = [own.planner for own in order.seeds]
+        plans, notes = self._plans(song, seeds, planning, listener, order.cancel)
         words = tuple(words_of(plan.song, codes or plan.codes, plan.record) for plan in plans)
-        return replace(order, words=words, on_progress=_within(order.on_progress, _PLANNING_SHARE, 1.0))
+        listener = _within(order.on_progress, _PLANNING_SHARE, 1.0)
+        return replace(order, words=words, notes=(*order.notes, *notes), on_progress=listener)
 
     def _codes_of(self, heard: Any, cancel: threading.Event | None) -> tuple[int, ...]:
         if isinstance(heard, str) and heard.lstrip().startswith("<|"):

@@ -153,7 +153,7 @@ class Renders:
         from acestep_nb.renderer.renderer import Renderer
 
         self.models = models
-        self.codec = Codec(models.vae)
+        self.codec = Codec(models.vae, models.residence)
         self.conditioner = Conditioner(models)
         self._renderer = Renderer(models)
 

@@ -12,6 +12,7 @@ from acestep_nb.errors import InputError
 from acestep_nb.knobs import Knob, checked_number
 
 if TYPE_CHECKING:  # numpy's friends and torch are imported when the first take is scored
+    from acestep_nb.ladder import Ladder
     from acestep_nb.planner.planner import Planner
     from acestep_nb.renders import Renders
     from acestep_nb.scores.values import Scores
@@ -26,6 +27,7 @@ class Scoring(ABC):
 
     _renders: Renders
     _planner: Planner | None
+    _ladder: Ladder
 
     @abstractmethod
     def _turn(self, cancel: threading.Event | None) -> AbstractContextManager[None]:
@@ -56,10 +58,13 @@ class Scoring(ABC):
         checked_number("sensitivity", sensitivity, SENSITIVITY)
         signal = signal_facts(take.audio, take.song.bpm)
         with self._turn(cancel):
-            scores = renderers_view(
-                self._renders.models, self._renders.conditioner, take, lyrics, signal, listen
+            models, conditioner = self._renders.models, self._renders.conditioner
+            heard = self._ladder.work(
+                "reading", lambda: renderers_view(models, conditioner, take, lyrics, signal, listen)
             )
-            scores = planners_view(self._planner, take, scores, sensitivity)
+            scores = self._ladder.work(
+                "planning", lambda: planners_view(self._planner, take, heard, sensitivity)
+            )
         if lyrics is None and take.folder is not None:
             keep(take.folder, scores)
         return scores

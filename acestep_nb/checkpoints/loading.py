@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import torch
 
 from acestep_nb.checkpoints import original, timbre
 from acestep_nb.checkpoints.index import CODEC, TEXT_ENCODER, is_original, read_index, shared_part
+from acestep_nb.checkpoints.int8 import quantize
 from acestep_nb.checkpoints.manifest import verify
 from acestep_nb.checkpoints.reading import damage, load_network, load_tokenizer
+from acestep_nb.checkpoints.residence import Residence
 from acestep_nb.codes import LATENT_CHANNELS, SAMPLE_RATE, SAMPLES_PER_LATENT
 from acestep_nb.errors import CheckpointError
 from acestep_nb.kinds import TASKS, Kind, kind_of
@@ -36,7 +38,10 @@ OPTIONAL = ("audio_tokenizer", "audio_token_detokenizer")
 
 @dataclass(frozen=True)
 class Models:
-    """The networks of one checkpoint, ready to run; the pair of audio tokenizers may be missing (None)."""
+    """The networks of one checkpoint, ready to run; the pair of audio tokenizers may be missing (None).
+
+    `residence` knows where each of them is; ask it to bring them before they work.
+    """
 
     tokenizer: Any
     text_encoder: Any
@@ -48,11 +53,18 @@ class Models:
     name: str
     hash: str
     kind: Kind
+    residence: Residence = field(default_factory=lambda: Residence(torch.device("cpu")))
+
+    def __post_init__(self) -> None:
+        tokenizers = (self.audio_tokenizer, self.audio_token_detokenizer)
+        self.residence.add("reading", (self.text_encoder, self.condition_encoder, *tokenizers))
+        self.residence.add("rendering", [self.transformer])
+        self.residence.add("decoding", [self.vae])
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
-        return torch.device(self.transformer.device)
+        """Where the networks compute."""
+        return self.residence.device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -66,8 +78,12 @@ class Models:
         return self.kind.is_turbo
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype) -> Models:
+def load(
+    folder: Path, device: torch.device, dtype: torch.dtype, by_turns: bool = False, int8: bool = False
+) -> Models:
     """The networks in `folder` on `device`, in `dtype`; the codec always computes in float32.
+
+    With `by_turns` each is on the device only while it works; with `int8` the transformer's weights take a byte.
 
     The layout is recognised: diffusers' with `model_index.json`, or that of the first publication, whose codec
     and text encoder lie inside the folder or beside it. Every file is first compared with the manifest, if
@@ -76,9 +92,14 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> Models:
     """
     checksum = verify(folder)
     load_format = _load_original if is_original(folder) else _load_diffusers
-    loaded, xl = load_format(folder, device, dtype)
+    loaded, xl = load_format(folder, torch.device("cpu") if by_turns or int8 else device, dtype)
     timbre.correct(loaded["condition_encoder"], xl)
-    models = Models(**loaded, name=folder.name, hash=checksum, kind=_kind(folder.name, loaded, xl))
+    if int8:
+        quantize(loaded["transformer"])
+    kind = _kind(folder.name, loaded, xl)
+    models = Models(
+        **loaded, name=folder.name, hash=checksum, kind=kind, residence=Residence(device, by_turns)
+    )
     _check_rates(folder, models)
     return models
 
@@ -174,10 +195,10 @@ def _check_rates(folder: Path, models: Models) -> None:
         "vae sampling rate": (models.vae.config.sampling_rate, SAMPLE_RATE),
         "vae hop length": (models.vae.hop_length, SAMPLES_PER_LATENT),
     }
-    for field, (value, allowed) in expected.items():
+    for name, (value, allowed) in expected.items():
         if value != allowed:
             raise CheckpointError(
-                field=f"{field} of {folder.name}",
+                field=f"{name} of {folder.name}",
                 value=value,
                 allowed=str(allowed),
                 remedy="Use a checkpoint of ACE-Step 1.5.",

@@ -10,19 +10,22 @@ from acestep_nb.errors import CheckpointError
 
 FOLDER_VARIABLE = "ACESTEP_CHECKPOINTS_DIR"
 _PACKAGE = Path(__file__).resolve().parents[1]
+_RENDERER = "acestep-v15-"  # what the names of published renderers begin with
 
 
 def find(name_or_path: str | Path) -> Path:
     """The folder of a checkpoint: of that name in one of the `places()`, else at that path.
 
+    `turbo`, `sft`, `xl-base` … stand for the published ones.
     Raises `CheckpointError` when there is none, naming the places and the checkpoints that they hold.
     """
     path = Path(name_or_path).expanduser()
     name = str(name_or_path)
     if path.name == name:  # not a path: a folder that happens to lie here must not hide a checkpoint
         for place in places():
-            if is_checkpoint(place / name):
-                return place / name
+            for folder in (place / name, place / f"{_RENDERER}{name}"):
+                if is_checkpoint(folder):
+                    return folder
     if is_checkpoint(path):
         return path.resolve()
     if path.is_dir():
@@ -40,15 +43,25 @@ def find(name_or_path: str | Path) -> Path:
         field="checkpoint",
         value=name,
         allowed=f"a checkpoint's folder or one of: {', '.join(names()) or 'none found'}",
-        remedy=f"Looked in {', '.join(map(str, places()))}; {FOLDER_VARIABLE} names another folder.",
+        remedy=f"Looked in {', '.join(map(str, places()))}; {FOLDER_VARIABLE} names another folder. "
+        "acestep-nb download --list tells what can be fetched.",
     )
 
 
 def places() -> list[Path]:
-    """Where names are looked up: the user's folder, the source checkout, the installed package."""
-    own = os.environ.get(FOLDER_VARIABLE)
-    shipped = [_PACKAGE.parent / "checkpoints", _PACKAGE / "embedded" / "checkpoints"]
-    return [*([Path(own).expanduser()] if own else []), *(place for place in shipped if place.is_dir())]
+    """Where names are looked up: where downloads go, the source checkout, the installed package."""
+    where = (download_folder(), _PACKAGE.parent / "checkpoints", _PACKAGE / "embedded" / "checkpoints")
+    return list(dict.fromkeys(place for place in where if place.is_dir() or place == where[0]))
+
+
+def download_folder() -> Path:
+    """Where downloads go: the folder that `ACESTEP_CHECKPOINTS_DIR` names, else `checkpoints` of the source
+    checkout, else, for an installed package, one folder for all projects of this user.
+    """
+    if own := os.environ.get(FOLDER_VARIABLE):
+        return Path(own).expanduser()
+    checkout = _PACKAGE.parent / "checkpoints"
+    return checkout if checkout.is_dir() else Path.home() / ".cache" / "acestep_nb" / "checkpoints"
 
 
 def names() -> list[str]:

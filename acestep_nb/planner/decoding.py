@@ -114,7 +114,8 @@ class Head:
 
     def __init__(self, weight: Tensor, tokens: Sequence[int] | None = None) -> None:
         self.tokens = range(weight.shape[0]) if tokens is None else tokens
-        self._blocks = [weight] if tokens is None else [weight[a:b] for a, b in _runs(tokens)]
+        self._weight = weight  # not a part of it: its data moves when networks take turns on the device
+        self._runs = [(0, weight.shape[0])] if tokens is None else list(_runs(tokens))
         self._index = (
             {token: index for index, token in enumerate(self.tokens)} if tokens is not None else None
         )
@@ -124,7 +125,7 @@ class Head:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits float32 `[row, token]` of hidden states `[row, width]`."""
-        return torch.cat([F.linear(hidden, block) for block in self._blocks], dim=-1).float()
+        return torch.cat([F.linear(hidden, self._weight[a:b]) for a, b in self._runs], dim=-1).float()
 
     def marks(self, tokens: Iterable[int]) -> list[int]:
         """Where the head has these tokens; those that it lacks are left out."""

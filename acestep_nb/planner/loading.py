@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from acestep_nb.checkpoints.index import CONFIG
+from acestep_nb.checkpoints.int8 import quantize
 from acestep_nb.checkpoints.locate import places
 from acestep_nb.checkpoints.manifest import fingerprint
 from acestep_nb.checkpoints.reading import damage, load_network, load_tokenizer
@@ -67,9 +68,13 @@ def own_planner(checkpoint: Path) -> Path | None:
     return checkpoint / FOLDER if _is_planner(checkpoint / FOLDER) else None
 
 
-def load_language(folder: Path, device: torch.device, dtype: torch.dtype) -> Language:
+def load_language(
+    folder: Path, device: torch.device, dtype: torch.dtype, waits: bool = False, int8: bool = False
+) -> Language:
     """The planner in `folder`; off CUDA it computes in float32, and nowhere in float16, where it overflows.
 
+    One that `waits` stays in main memory until it is brought to the device; with `int8` the weights of its layers
+    take a byte each.
     Raises `CheckpointError` for a model of another kind, damaged files, or a tokenizer that lacks the tokens
     of thinking and codes.
     """
@@ -86,7 +91,11 @@ def load_language(folder: Path, device: torch.device, dtype: torch.dtype) -> Lan
         )
     half = device.type == "cuda" and dtype != torch.float16
     tokenizer = load_tokenizer(PreTrainedTokenizerFast, folder)
-    network = load_network(Qwen3ForCausalLM, folder, dtype if half else torch.float32).to(device)
+    network = load_network(Qwen3ForCausalLM, folder, dtype if half else torch.float32)
+    if int8:
+        quantize(network)
+    if not waits:
+        network = network.to(device)
     codes = audio_code_ids(tokenizer)
     _check_tokens(folder, tokenizer, codes, network.lm_head.weight.shape[0])
     files = sorted(path.name for path in folder.iterdir() if path.suffix in _FILES)

@@ -129,6 +129,7 @@ class Conditioner:
         Raises `CheckpointError` when codes are needed and the checkpoint came without its audio tokenizer.
         """
         with render_errors("reading the words"):
+            self._models.residence.bring("reading")
             return Condition(self._hidden(asks, [ask.sentence for ask in asks]), contexts(self._models, asks))
 
     @torch.inference_mode()
@@ -136,6 +137,7 @@ class Conditioner:
         """What it is told once `audio_cover_strength` is used up: the same words as new music over silence."""
         sentence = prompts.instruction("text2music")
         with render_errors("reading the words"):
+            self._models.residence.bring("reading")
             masks = chunk_masks(asks, batch_frames(asks)).to(self._models.device)
             silent = silence(self._models, masks.shape[1]).expand(len(asks), -1, -1)
             return Condition(self._hidden(asks, [sentence] * len(asks)), context(silent, masks))

@@ -62,4 +62,5 @@ def _tokenizer(models: Models) -> Any:
             allowed="the two folders that older conversions to diffusers' layout left out",
             remedy="Load the checkpoint as first published, or a newer conversion of it.",
         )
+    models.residence.bring("reading")
     return models.audio_tokenizer

@@ -49,7 +49,10 @@ class Renderer:
             raise InputError(
                 message, field="cover_noise_strength", value=options.cover_noise_strength, remedy=remedy
             )
-        network, null = self.models.transformer, self.models.condition_encoder.null_condition_emb
+        with render_errors("rendering"):
+            self.models.residence.bring("rendering")
+        network = self.models.transformer
+        null = self.models.condition_encoder.null_condition_emb.to(self.models.device)
         dtype, notes = network.dtype, ()
         latents = render_latents(network, null, self.models.kind, request, options, on_step)
         if dtype != torch.float32 and not is_finite(latents):

@@ -1,0 +1,47 @@
+"""Weights of one byte: half the memory of bfloat16, for about half a percent of error in each product."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_MOST = 127
+_SMALL = 64  # a layer with fewer inputs or outputs stays as it is: nothing to save
+
+
+class Int8Linear(nn.Module):
+    """A linear layer whose weights are whole numbers from -127 to 127, each row with a scale of its own.
+
+    It computes in the number format of what it is given.
+    """
+
+    weight: Tensor
+    scale: Tensor
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        weight = linear.weight.detach()
+        scale = weight.float().abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny) / _MOST
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.register_buffer("weight", (weight.float() / scale).round().to(torch.int8))
+        self.register_buffer("scale", scale[:, 0].to(weight.dtype))
+        self.bias = linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[…, out]` of `[…, in]`."""
+        product = F.linear(x, self.weight.to(x.dtype)) * self.scale.to(x.dtype)
+        return product if self.bias is None else product + self.bias
+
+
+def quantize(network: nn.Module) -> None:
+    """Give every linear layer in the network's stack of `layers` weights of one byte, one layer after the other.
+
+    What is outside the stack (embeddings, conditions, the head of a language model) stays: it is small or
+    decides words. A layer that is one already stays as well.
+    """
+    layers = next(stack for name, stack in network.named_modules() if name.endswith("layers"))
+    for parent in list(layers.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Linear and min(child.weight.shape) >= _SMALL:
+                setattr(parent, name, Int8Linear(child))
