@@ -15,9 +15,10 @@ import numpy as np
 import safetensors.numpy
 import soundfile
 
+from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.audio import Audio, Samples
 from acestep_nb.edits import Edit, Source
-from acestep_nb.errors import AceStepError, ProjectError
+from acestep_nb.errors import AceStepError, InputError, ProjectError
 from acestep_nb.files import disk_errors
 from acestep_nb.knobs import from_dict, to_dict
 from acestep_nb.options import RenderOptions
@@ -26,9 +27,11 @@ from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from acestep_nb.scores.values import Scores
 
-SCHEMA = 2
+SCHEMA = 3
 RECORD, AUDIO, LATENTS, PEAKS = "take.json", "audio.flac", "latents.safetensors", "peaks.npy"
 
 
@@ -80,7 +83,8 @@ class Take:
 
     ``options`` leave nothing open: what the checkpoint decided stands there. ``edit`` tells what was reworked
     (None: music from words), ``codes`` and ``reference`` what else the network was given, ``planned`` how song
-    and codes came about when a planner wrote them, ``notes`` what a person should know about the result.
+    and codes came about when a planner wrote them, ``adapters`` which adapters were switched on, ``notes`` what a
+    person should know about the result.
     ``name`` and ``folder`` are set when a :class:`~acestep_nb.history.History` keeps the take; ``audio``
     and ``latents`` (float32 ``[frame, 64]``, 25 frames/s) of a kept take are read when first asked for.
     ``parent`` is the name of the take that it was made from; ``timings`` are seconds by stage.
@@ -93,6 +97,7 @@ class Take:
     codes: tuple[int, ...] = ()
     planned: Planned | None = None
     reference: Source | None = None
+    adapters: tuple[AdapterUse, ...] = ()
     notes: tuple[str, ...] = ()
     checkpoint: str
     checkpoint_hash: str
@@ -109,6 +114,7 @@ class Take:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codes", tuple(self.codes))
+        object.__setattr__(self, "adapters", tuple(self.adapters))
         object.__setattr__(self, "notes", tuple(self.notes))
         object.__setattr__(self, "versions", dict(self.versions))
         object.__setattr__(self, "timings", dict(self.timings))
@@ -174,6 +180,23 @@ class Take:
 
         return export(self, to, *formats)
 
+    def plot_alignment(self, scores: Scores | None = None) -> Figure:
+        """A picture of how lyrics and music belong together, from these scores or those that are kept with the take.
+
+        Raises ``InputError`` for a take that was not scored, and for scores without an alignment.
+        """
+        import acestep_nb  # a picture is made a layer above: it is asked for by its public name
+
+        known = self.scores if scores is None else scores
+        if known is None:
+            raise InputError(
+                "this take was not scored",
+                field="scores",
+                allowed="what engine.score(take) tells",
+                remedy="Write take.plot_alignment(engine.score(take)).",
+            )
+        return acestep_nb.alignment_map(known)
+
     def flac_bytes(self) -> bytes:
         """The sound as a FLAC file in memory: of a kept take the kept file itself, else 16 bit."""
         if self.folder is None:
@@ -204,13 +227,21 @@ def read_take(folder: Path) -> Take:
     path = folder / RECORD
     with disk_errors(path):
         text = path.read_bytes()
+    return parse_take(text, path)
+
+
+def parse_take(text: str | bytes, path: Path | None = None) -> Take:
+    """The take of a record, which lies at ``path`` if it is kept; ``ProjectError`` when it is damaged."""
+    place = {} if path is None else {"name": path.parent.name, "folder": path.parent}
     try:
-        record = json.loads(text)
-        return from_dict(Take, _migrated(record), name=folder.name, folder=folder)
+        return from_dict(Take, _migrated(json.loads(text)), **place)
     except (ValueError, TypeError, KeyError, AttributeError, AceStepError) as error:
-        remedy = "Repair the file, or move its folder out of takes/."
+        where = "the record of the take" if path is None else path
+        remedy = (
+            "Choose another file." if path is None else "Repair the file, or move its folder out of takes/."
+        )
         raise ProjectError(
-            f"{path} cannot be read: {error}", field="take", value=str(path), remedy=remedy
+            f"{where} cannot be read: {error}", field="take", value=str(where), remedy=remedy
         ) from error
 
 
@@ -221,6 +252,6 @@ def _migrated(record: dict[str, Any]) -> dict[str, Any]:
         del record["task"]
         record["seeds"] = to_dict(Seeds.of(record.pop("seed")))
         record["options"] = {**record["options"], "normalize": False}
-    elif schema != SCHEMA:
+    elif schema not in (2, SCHEMA):  # the second knew no adapters, and a record without them had none
         raise ProjectError(f"schema {schema!r} is not known; update acestep_nb")
     return record

@@ -38,11 +38,12 @@ LAYERS = {
             f"checkpoints.{name}"
             for name in ("index", "locate", "manifest", "weighing", "registry", "fit", "download")
         ),
-        *("scores", "locales", "marks", "index", "lineage", "exports", "renderer.schedules"),
+        *("adapters", "scores", "locales", "marks", "index", "lineage", "exports", "levels", "params", "renderer.schedules"),
     },
     "widgets": {"widgets", "plots", "charts"},
     "models": {
         *("checkpoints", "renderer", "planner", "codec", "nano.codec"),
+        *(f"adapters.{name}" for name in ("files", "loading", "lessons", "training", "teaching", "memory")),
         *("scores.attention", "scores.quality", "scores.reading", "scores.contrast", "scores.judging"),
     },
     "engine": {
@@ -54,6 +55,7 @@ LAYERS = {
         "verbs",
         "planning",
         "scoring",
+        "adapting",
         "jobs",
     },
     "panels": {"panels"},
