@@ -1,5 +1,14 @@
 """Panels: the engine as something to look at and click; everything they do, plain Python does too."""
 
-from acestep_nb.panels.studio import Studio
+from acestep_nb.panels.studio import (
+    Complete,
+    Cover,
+    Extract,
+    Lego,
+    Panel,
+    Repaint,
+    Studio,
+    Text2Music,
+)
 
-__all__ = ["Studio"]
+__all__ = ["Complete", "Cover", "Extract", "Lego", "Panel", "Repaint", "Studio", "Text2Music"]

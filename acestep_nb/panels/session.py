@@ -1,4 +1,4 @@
-"""A project at work in this kernel: its takes, the batch under way, and the panels that look on.
+"""A project at work in this kernel: its takes, the batches on their way, and the panels that look on.
 
 Panels come and go (a cell that is run again makes a new one); the session of a folder stays, so a new panel
 shows a batch that an older one started.
@@ -16,18 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acestep_nb.audio import Audio
 from acestep_nb.engine import Engine, Progress
 from acestep_nb.errors import AceStepError, Cancelled, ProjectError
 from acestep_nb.history import History
 from acestep_nb.jobs import Job, Worker
-from acestep_nb.options import RenderOptions
-from acestep_nb.song import Song
+from acestep_nb.locales import _
+from acestep_nb.panels.batches import AUTO, CLICK, SCORE, Again, Batch
 from acestep_nb.takes import Take
+from acestep_nb.work import Work
 
+WAITING = 2
+"""Batches that may wait while another is made."""
+AUTO_BATCHES = 8
+"""Batches that come by themselves after one press, so that a panel left alone does not fill the disk."""
 _WORKER = Worker()
 _TICK = 0.1  # seconds between two reports of progress: browsers need no more
 _LOG_LINES = 200
-_SURE = 0.15  # share of the work after which the time left is told
 _open: weakref.WeakValueDictionary[Path, Session] = weakref.WeakValueDictionary()
 _open_lock = threading.Lock()
 _resident: dict[str, Engine] = {}
@@ -66,35 +71,49 @@ class Session:
     def __init__(self, history: History) -> None:
         self.history = history
         self.lock = threading.RLock()
-        self.job: Job | None = None
-        self.words = ""
-        self.fraction = 0.0
-        self.left: float | None = None
-        self.coming: list[int] = []
-        self.progress: Progress | None = None
+        self.batches: list[Batch] = []
+        self.scoring: list[Job] = []
+        self.thinking: Job | None = None
+        self.scores_itself = True
         self.unsaved: list[Take] = []
         self.log: list[LogLine] = []
         self.problem: BaseException | None = None
         self.revision = 0
-        self._began = 0.0
+        self._loading = ""
+        self._thought_of = ""
         self._told = 0.0
         self._listeners: list[Callable[[], None]] = []
 
     @property
     def running(self) -> bool:
-        """Whether a batch is under way."""
-        return self.job is not None
+        """Whether anything is made: a batch, or words by a planner."""
+        return bool(self.batches) or self.thinking is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to stop: batches, words of a planner, or scores."""
+        return self.running or bool(self.scoring)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further batch can wait; those that come by themselves make way."""
+        return len([batch for batch in self.batches if not batch.auto]) > WAITING
+
+    @property
+    def words(self) -> str:
+        """What is going on, in one line."""
+        with self.lock:
+            now = self._loading or (self.batches[0].words if self.batches else self._thought_of)
+            behind = len(self.batches) - 1
+            more = f" · {_('batches waiting')}: {behind}" if behind > 0 else ""
+            scoring = f"{_('takes to score')}: {len(self.scoring)}" if self.scoring else ""
+            return f"{now}{more}" or scoring
 
     @property
     def waiting(self) -> list[str]:
-        """What to say of each take that is still to come, the next one last: that is where it will appear."""
+        """What to say of each take that is still to come, the next one last."""
         with self.lock:
-            progress = self.progress
-            if progress is None:
-                return ["waiting"] * len(self.coming)
-            step = f"{progress.stage} · step {progress.step} of {progress.steps}"
-            rendered = len(self.coming) if progress.take == 0 else 1
-            return [*["waiting"] * (len(self.coming) - rendered), *[step] * min(rendered, len(self.coming))]
+            return [text for batch in reversed(self.batches) for text in batch.waiting]
 
     @property
     def takes(self) -> list[Take]:
@@ -108,50 +127,85 @@ class Session:
         with self.lock:
             self._listeners.append(changed)
 
-    def generate(
-        self, engine: Engine | str, song: Song, seeds: tuple[int, ...], options: RenderOptions
-    ) -> Job:
-        """The job that renders these takes and keeps each as it gets ready; one at a time."""
+    def generate(self, engine: Engine | str, work: Work, again: Again | None = None) -> Job:
+        """The job that makes these takes and keeps each as it gets ready; `again` lets more batches follow.
+
+        Batches that came by themselves make way. Raises ``AceStepError`` when enough batches wait already.
+        """
         with self.lock:
-            self.require_idle()
-            self.words, self.fraction, self.left = "waiting for the engine", 0.0, None
-            self.problem = self.progress = None
-            self.coming = list(seeds)
-            self.job = _WORKER.submit(
-                self._work,
-                engine,
-                song,
-                seeds,
-                options,
-                on_progress=self._hear,
-                on_take=self._keep,
-                on_end=self._end,
-            )
-            job = self.job
+            self.require_room()
+            self.stop_auto()
+            self.problem = None
+            job = self._submit(Batch(engine, work, again))
         self.tell()
         return job
 
-    def require_idle(self) -> None:
-        """Raise ``AceStepError`` while a batch is under way."""
-        if self.job is not None:
-            raise AceStepError("a batch is being rendered", remedy="Wait for it, or stop it first.")
+    def require_room(self) -> None:
+        """Raise ``AceStepError`` when enough batches wait already."""
+        if self.full:
+            raise AceStepError(
+                _("{count} batches wait already", count=WAITING),
+                remedy=_("Let one of them end, or stop them."),
+            )
+
+    def think(
+        self, engine: Engine | str, words: str, ask: Callable[..., Any], then: Callable[[Any], None]
+    ) -> Job:
+        """The job in which ``ask(engine, on_progress, cancel)`` gets words of the planner, given to ``then``."""
+
+        def work(on_progress: Any, on_take: Any, cancel: threading.Event) -> None:
+            answer = ask(self._ready(engine, cancel), on_progress=on_progress, cancel=cancel)
+            with self.lock:
+                then(answer)
+
+        with self.lock:
+            if self.thinking is not None:
+                raise AceStepError(_("the planner is at work"), remedy=_("Wait for it, or stop it first."))
+            self.problem, self._thought_of = None, words
+            self.thinking = job = _WORKER.submit(work, priority=CLICK, on_end=self._thought)
+        self.tell()
+        return job
+
+    def score(self, engine: Engine | str, takes: list[Take]) -> None:
+        """Score kept takes in the background; their scores appear as they get ready."""
+        for take in takes:
+
+            def work(on_progress: Any, on_take: Any, cancel: threading.Event, take: Take = take) -> None:
+                self._ready(engine, cancel).score(take, cancel=cancel)
+
+            with self.lock:
+                self.scoring.append(_WORKER.submit(work, priority=SCORE, on_end=self._scored))
+        self.tell()
+
+    def let_score(self, on: bool) -> None:
+        """Score new takes by itself, or not."""
+        self.scores_itself = on
+        self.tell()
 
     def stop(self) -> None:
-        """Stop the batch within one step; takes that are ready stay."""
+        """Stop everything within one step; takes that are ready stay."""
         with self.lock:
-            job = self.job
-            self.words = "stopping"
-        if job is not None:
-            job.cancel()
-            self.tell()
+            jobs = [batch.job for batch in self.batches] + [self.thinking, *self.scoring]
+            if self.batches:
+                self.batches[0].words = _("stopping")
+        for job in reversed(jobs):
+            if job is not None:
+                job.cancel()
+        self.tell()
+
+    def stop_auto(self) -> None:
+        """Let no batch come by itself any more; one that is on its way stops, its ready takes stay."""
+        with self.lock:
+            for batch in list(self.batches):
+                batch.again = None
+                if batch.auto and batch.job is not None:
+                    batch.job.cancel()
+        self.tell()
 
     def save(self) -> None:
         """Write the takes that are not yet in the project folder; ``ProjectError`` when that fails."""
         for take in list(self.unsaved):
-            kept = self.history.add(take)
-            with self.lock:
-                self.unsaved.remove(take)
-            self.renew(f"kept {kept.name}")
+            self._write(take)
 
     def remove(self, take: Take) -> None:
         """Put a take into the project's trash; one that was never written is let go."""
@@ -187,54 +241,95 @@ class Session:
         for changed in list(self._listeners):
             changed()
 
-    def _work(
-        self, engine: Engine | str, song: Song, seeds: tuple[int, ...], options: RenderOptions, **hooks: Any
-    ) -> None:
-        if isinstance(engine, str):
-            engine = self._load(engine)
-        if hooks["cancel"].is_set():
-            raise Cancelled("stopped before it began")
-        engine.generate(song, seeds=seeds, options=options, **hooks)
+    def _submit(self, batch: Batch) -> Job:
+        def work(on_progress: Any, on_take: Any, cancel: threading.Event) -> None:
+            engine = self._ready(batch.engine, cancel)
+            for sound in (batch.work.source, batch.work.reference):
+                if isinstance(sound, (str, Path)):  # so that the take can be made again when the file is gone
+                    self.history.keep_source(Audio.load(sound))
+            batch.work.carry_out(engine, on_progress=on_progress, on_take=on_take, cancel=cancel)
 
-    def _load(self, name: str) -> Engine:
-        if name not in _resident:
-            self.words = f"loading {name}"
+        batch.job = _WORKER.submit(
+            work,
+            on_progress=lambda progress: self._hear(batch, progress),
+            on_take=lambda take: self._keep(batch, take),
+            on_end=lambda job: self._end(batch, job),
+            priority=AUTO if batch.auto else CLICK,
+        )
+        self.batches.append(batch)
+        return batch.job
+
+    def _ready(self, engine: Engine | str, cancel: threading.Event) -> Engine:
+        """The engine, loaded if it is not; `Cancelled` if nobody waits for it any more."""
+        if isinstance(engine, str) and engine not in _resident:
+            self._loading = _("loading {name}", name=engine)
             self.tell()
             _resident.clear()  # one model at a time: two may not fit into memory
-            _resident[name] = Engine.load(name)
-        return _resident[name]
+            try:
+                _resident[engine] = Engine.load(engine)
+            finally:
+                self._loading = ""
+        if cancel.is_set():
+            raise Cancelled(_("stopped before it began"))
+        return _resident[engine] if isinstance(engine, str) else engine
 
-    def _hear(self, progress: Progress) -> None:
+    def _hear(self, batch: Batch, progress: Progress) -> None:
         now = time.monotonic()
         with self.lock:
-            if not self.fraction:
-                self._began = now
-            before, self.progress = self.progress, progress
-            self.words, self.fraction = str(progress), progress.fraction
-            spent = now - self._began
-            self.left = spent * (1 - self.fraction) / self.fraction if self.fraction > _SURE else None
-            same = before is not None and (before.stage, before.take) == (progress.stage, progress.take)
-            if same and now - self._told < _TICK:
+            new = batch.hear(progress)
+            if not new and now - self._told < _TICK:
                 return
             self._told = now
         self.tell()
 
-    def _keep(self, take: Take) -> None:
+    def _keep(self, batch: Batch, take: Take) -> None:
         with self.lock:
             self.unsaved.append(take)
-            self.coming.remove(take.seed)
+            batch.coming.remove(take.seed)
         try:
-            self.save()
+            batch.kept.append(self._write(take))
         except ProjectError as error:  # the take stays in memory, and the others of the batch go on
             self._trouble(error)
 
-    def _end(self, job: Job) -> None:
+    def _write(self, take: Take) -> Take:
+        kept = self.history.add(take)
         with self.lock:
-            self.job, self.coming, self.left, self.words = None, [], None, ""
+            self.unsaved.remove(take)
+        self.renew(_("kept {take}", take=kept.name))
+        return kept
+
+    def _end(self, batch: Batch, job: Job) -> None:
+        with self.lock:
+            self.batches.remove(batch)
             if job.state == "failed" and job.error is not None:
                 self._trouble(job.error)
             elif job.state == "cancelled":
-                self.note("stopped; takes that were ready are kept")
+                self.note(_("stopped; takes that were ready are kept"))
+            elif batch.again is not None and batch.number < AUTO_BATCHES:
+                self._submit(Batch(batch.engine, batch.again(batch.work), batch.again, batch.number + 1))
+            elif batch.again is not None:
+                self.note(
+                    _("{count} batches came by themselves; press Generate for more", count=AUTO_BATCHES)
+                )
+            if self.scores_itself:
+                self.score(batch.engine, batch.kept)
+            self.tell()
+
+    def _thought(self, job: Job) -> None:
+        with self.lock:
+            self.thinking, self._thought_of = None, ""
+            if job.state == "failed" and job.error is not None:
+                self._trouble(job.error)
+            self.tell()
+
+    def _scored(self, job: Job) -> None:
+        with self.lock:
+            self.scoring = [other for other in self.scoring if not other.finished and other is not job]
+            self.revision += 1
+            if job.state == "failed" and job.error is not None:
+                known = isinstance(job.error, AceStepError)
+                words = _("a take could not be scored: {error}", error=in_words(job.error))
+                self.note(words, None if known else job.error)
             self.tell()
 
     def _trouble(self, error: BaseException) -> None:

@@ -1,97 +1,161 @@
-"""The studio: words, metas and seeds on a form, one button, and the takes that come of it."""
+"""The studio and its panels: a form for a task, one button, and the takes that come of it."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
 from acestep_nb.engine import Engine
-from acestep_nb.errors import AceStepError, ProjectError
+from acestep_nb.errors import AceStepError, InputError, ProjectError
 from acestep_nb.history import History, project_folder
 from acestep_nb.jobs import Job
+from acestep_nb.kinds import TASKS
+from acestep_nb.locales import _
 from acestep_nb.options import RenderOptions
-from acestep_nb.panels.python import python
-from acestep_nb.panels.session import in_words, loaded, session
+from acestep_nb.panels.acts import Acts
+from acestep_nb.panels.editors import Helpers
+from acestep_nb.panels.session import Session, in_words, loaded, session
+from acestep_nb.panels.showing import Showing
 from acestep_nb.panels.view import View
+from acestep_nb.panels.work_form import WorkForm
+from acestep_nb.plans import PlanOptions
+from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
 from acestep_nb.takes import Take
-from acestep_nb.widgets.player import title
+from acestep_nb.work import Work
 
-_PAGE = 12  # cards at a time
 _DRAFT_DELAY = 0.4  # seconds after the last change
 
 
-class Studio(ipywidgets.VBox):
-    """A panel that turns words into takes and keeps them in a project folder.
+class Panel(ipywidgets.VBox):
+    """A form whose takes are kept in a project folder; which tasks it has is the only thing that panels differ in.
 
-    ``engine`` is the name of a checkpoint (loaded on the first Generate) or an ``Engine``; ``project`` is a name
-    (a folder below ``projects``) or a path; ``song`` is what the form holds at first.
+    ``engine`` is the name of a checkpoint (loaded on the first Generate), an ``Engine``, or another panel, whose
+    engine and project are shared; ``project`` is a name (a folder below ``projects``) or a path; ``song`` is what
+    the form holds at first.
     Run the cell again, in this kernel or a new one: takes, stars and the unsent draft are back; only another
     ``song`` than the draft began with replaces it.
 
-    Python can do all that the panel does: set ``song``, ``options`` and ``seeds``, ``generate()``, ``stop()``,
-    read ``takes`` and ``code``.
+    Python can do all that the panel does: set ``task``, ``song``, ``options``, ``planning``, ``seeds`` or a whole
+    ``work``, ``generate()``, ``stop()``, read ``takes`` and ``code``.
     """
 
+    offered: tuple[str, ...] = TASKS
+
     def __init__(
-        self, engine: Engine | str = "nano", project: str | Path = "first-song", *, song: Song | None = None
+        self,
+        engine: Engine | Panel | str = "nano",
+        project: str | Path = "first-song",
+        *,
+        song: Song | None = None,
     ) -> None:
-        self._engine = engine
-        self._session = session(project_folder(project))
-        self._limit = _PAGE
-        self._drawn: object = None
-        self._problem: BaseException | None = None
-        self._removed: Take | None = None
+        if isinstance(engine, Panel):
+            self._engine: Engine | str = engine._engine
+            self._session: Session = engine._session
+        else:
+            self._engine = engine
+            self._session = session(project_folder(project))
         self._timer: threading.Timer | None = None
         self._given = None if song is None else song.to_dict()
         self._ready = False
-        self._view = view = View(self._edited, self._act, self._session.lock)
+        own = self._session
+        self._form = form = WorkForm(own.history, self._edited, own.lock)
+        helpers = Helpers(form.song, self._think, self._why_no_planner)
+        self._acts = Acts(own, form, self._choose, self._select)
+        self._view = view = View(form, helpers, self.offered, self._task_pressed, self._act)
+        self._showing = Showing(own, form, view, self._acts)
         super().__init__(view.boxes)
         self.add_class("ace")
         self.add_class("ace-studio")
         self._restore()
         self._connect()
-        self._refresh()
 
     def __repr__(self) -> str:
-        return f"Studio(project={str(self.history.folder)!r}, {len(self.takes)} takes)"
+        return f"{type(self).__name__}(project={str(self.history.folder)!r}, {len(self.history)} takes)"
+
+    @classmethod
+    def from_take(cls, take: Take, engine: Engine | Panel | str | None = None) -> Panel:
+        """A panel of the take's project whose form asks for this very take again.
+
+        ``engine`` is by default the checkpoint that made it. Raises ``InputError`` for a take that no project
+        keeps, ``ProjectError`` when a sound that it was made from is not there any more.
+        """
+        if take.folder is None:
+            raise InputError("the take is not kept", field="take", remedy="Add it to a History first.")
+        panel = cls(take.checkpoint if engine is None else engine, take.folder.parents[1])
+        panel._acts.reuse(take)
+        return panel
+
+    @property
+    def task(self) -> str:
+        """What will be made; one of those that the panel offers."""
+        return self._form.task
+
+    @task.setter
+    def task(self, task: str) -> None:
+        if task not in self.offered:
+            raise InputError(field="task", value=task, allowed=", ".join(self.offered))
+        self._choose(task)
 
     @property
     def song(self) -> Song:
         """The song on the form; set it to fill the form. ``InputError`` when a knob is wrong."""
-        return self._view.song.value
+        return self._form.song.value
 
     @song.setter
     def song(self, song: Song) -> None:
-        self._view.song.value = song
+        self._form.song.value = song
 
     @property
     def options(self) -> RenderOptions:
         """How it will be rendered; can be set."""
-        return self._view.options.value
+        return self._form.options.value
 
     @options.setter
     def options(self, options: RenderOptions) -> None:
-        self._view.options.value = options
+        self._form.options.value = options
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """The noise seeds, one per take; setting them locks them."""
-        return self._view.seeds.seeds
+    def planning(self) -> PlanOptions:
+        """How the planner will think, if there is one; can be set."""
+        return self._form.planning.value
+
+    @planning.setter
+    def planning(self, planning: PlanOptions) -> None:
+        self._form.planning.value = planning
+
+    @property
+    def seeds(self) -> tuple[Seeds, ...]:
+        """The seeds of each take; setting them (as numbers or whole records) locks them."""
+        return self._form.seeds.seeds
 
     @seeds.setter
-    def seeds(self, seeds: Iterable[int]) -> None:
-        self._view.seeds.seeds = seeds
+    def seeds(self, seeds: Iterable[int | Seeds]) -> None:
+        self._form.seeds.seeds = seeds
+
+    @property
+    def work(self) -> Work:
+        """Everything that the form asks for; can be set. ``InputError`` for the first thing that is wrong."""
+        return self._form.work
+
+    @work.setter
+    def work(self, work: Work) -> None:
+        with self._session.lock:
+            self.task = work.task
+            self._form.work = work
 
     @property
     def code(self) -> str:
         """Python that makes the takes of this form and these seeds, ready to run."""
+        engine = loaded(self._engine)
         name = self._engine if isinstance(self._engine, str) else self._engine.name
-        return python(name, self.song, self.seeds, self.options)
+        planner = None if engine is None or isinstance(self._engine, str) else engine.planner
+        return self.work.script(name, planner)
 
     @property
     def history(self) -> History:
@@ -104,45 +168,70 @@ class Studio(ipywidgets.VBox):
         return self._session.takes
 
     def generate(self) -> Job:
-        """Start rendering what the form asks for and return at once; ``job.wait()`` gives the takes.
+        """Start making what the form asks for and return at once; ``job.wait()`` gives the takes.
 
-        Raises ``InputError`` when a knob is wrong, ``AceStepError`` while a batch is under way.
+        Two batches may wait while another is made. Raises ``InputError`` when a knob is wrong, ``AceStepError``
+        when too many wait already.
         """
-        with self._session.lock:
-            self._session.require_idle()
-            song, options = self.song, self.options
-            song.require_words()
-            job = self._session.generate(self._engine, song, self._view.seeds.next(), options)
+        form, own = self._form, self._session
+        with own.lock:
+            own.require_room()
+            work = form.work  # what is wrong is told before new seeds are drawn
+            work = replace(work, seeds=form.seeds.next())
+            again = form.seeds.again if self._view.auto.value else None
+            job = own.generate(self._engine, work, again)
         self._save_draft()
         return job
 
     def stop(self) -> None:
-        """Stop within one step; takes that are ready stay."""
+        """Stop everything within one step; takes that are ready stay, and no batch follows by itself."""
+        self._view.auto.value = False
         self._session.stop()
 
     def _restore(self) -> None:
         """Fill the form from the draft, its words from the given song unless the draft came of it."""
-        view, draft = self._view, self.history.draft
-        view.options.value = RenderOptions()
-        for form, part in ((view.song, "song"), (view.options, "options"), (view.seeds, "seeds")):
-            if isinstance(values := draft.get(part), dict):
-                form.fill(values)
+        form, own = self._form, self._session
+        draft = self.history.draft.get(type(self).__name__)
+        draft = draft if isinstance(draft, dict) else {}
+        form.source.offer(self._newest())
+        form.reference.offer(self._newest())
+        if isinstance(values := draft.get("form"), dict):
+            form.fill(values)
         if self._given is not None and self._given != draft.get("given"):
-            view.song.fill(self._given)
+            form.song.fill(self._given)
         for name, problem in self.history.unreadable.items():
-            self._session.note(f"{name} is left out: {problem}")
+            own.note(_("{take} is left out: {problem}", take=name, problem=problem))
+        self._choose(form.task if form.task in self.offered else self.offered[0])
+
+    def _newest(self) -> list[Take]:
+        return self.history.page(0, 60)
 
     def _connect(self) -> None:
         view = self._view
         view.generate.on_click(lambda _button: self._try(self.generate))
         view.stop.on_click(lambda _button: self._try(self.stop))
-        view.undo.on_click(lambda _button: self._try(self._undo))
-        view.older.on_click(lambda _button: self._try(self._more))
-        view.starred.observe(lambda _change: self._try(self._refresh), "value")
+        view.undo.on_click(lambda _button: self._try(self._acts.undo))
+        view.older.on_click(lambda _button: self._try(self._showing.more))
+        view.auto.observe(lambda change: change["new"] or self._try(self._session.stop_auto), "value")
+        view.scores.observe(lambda change: self._session.let_score(change["new"]), "value")
+        for widget in (view.starred, view.sort):
+            widget.observe(lambda _change: self._try(self._refresh), "value")
         view.code.observe(lambda _change: self._show_code(), "value")
         self._session.listen(self._refresh)
+        self._refresh()
         self._edited()
         self._ready = True
+
+    def _refresh(self) -> None:
+        """Show the session as it is now; called from any thread."""
+        with self._session.lock:
+            engine = loaded(self._engine)
+            known = "" if engine is None else engine.planner
+            if self._form.planner != known:
+                self._form.planner = known
+                self._view.helpers.refresh()
+                self._edited()
+            self._showing.refresh(engine, str(self._engine))
 
     def _try(self, action: Any, *arguments: Any) -> None:
         """Do what a press asks for; what goes wrong is shown where it belongs."""
@@ -150,54 +239,53 @@ class Studio(ipywidgets.VBox):
         try:
             action(*arguments)
         except AceStepError as error:
-            self._show_problem(error)
+            self._showing.problem(error)
         except Exception as error:  # a press has no cell that could show it
             self._session.note(in_words(error), error)
-            self._show_problem(error)
+            self._showing.problem(error)
 
     def _act(self, kind: str, take: Take, message: Mapping[str, Any]) -> None:
-        actions = {
-            "star": lambda: self._star(take, bool(message.get("on"))),
-            "reuse": lambda: self._reuse(take),
-            "remove": lambda: self._remove(take),
-            "keep": self._session.save,
-        }
-        if kind in actions:
-            self._try(actions[kind])
+        self._try(self._acts.act, kind, take, message)
 
-    def _star(self, take: Take, on: bool) -> None:
-        (self.history.star if on else self.history.unstar)(take)
-        self._session.renew(f"{'starred' if on else 'took the star from'} {take.name}")
+    def _select(self, take: Take) -> None:
+        """Nothing yet."""
 
-    def _reuse(self, take: Take) -> None:
+    def _task_pressed(self) -> None:
+        (task,) = self._view.tasks.value or (self._form.task,)
+        if task != self._form.task:
+            self._try(self._choose, task)
+
+    def _choose(self, task: str) -> None:
+        """Show the fields of a task."""
+        if task not in self.offered:
+            raise InputError(
+                _("this panel has no task {task}", task=task),
+                field="task",
+                value=task,
+                allowed=", ".join(self.offered),
+            )
         with self._session.lock:
-            self.song, self.options, self.seeds = take.song, take.options, [take.seed]
-        self._session.note(f"the form holds {take.name or 'the take'} again, its seed locked")
+            self._form.task = task
+            self._view.tasks.value = (task,)
+            self._form.tracks.one = task in ("lego", "extract")
+            self._view.show_task()
+            self._edited()
 
-    def _remove(self, take: Take) -> None:
-        self._session.remove(take)
-        self._removed = take if take.name else None
-        self._session.renew(f"removed {take.name or 'a take that was not kept'}")
+    def _think(self, words: str, question: Any, then: Any) -> Job:
+        return self._session.think(self._engine, words, question, then)
 
-    def _undo(self) -> None:
-        if self._removed is not None:
-            name = self._removed.name
-            self.history.restore(name)
-            self._removed = None
-            self._session.renew(f"{name} is back")
-
-    def _more(self) -> None:
-        self._limit += _PAGE
-        self._refresh()
+    def _why_no_planner(self) -> str:
+        engine = loaded(self._engine)
+        if engine is None or engine.planner is not None:
+            return ""
+        return _("{name} has no planner, which writes songs", name=engine.name)
 
     def _edited(self) -> None:
         """A knob was turned: the code follows, and the draft a moment later."""
-        options = self._view.options.raw
-        steps, shift = options["inference_steps"], options["shift"]
-        told = ("" if steps is None else f" · {steps} steps") + (
-            "" if shift is None else f" · shift {shift:g}"
-        )
-        self._view.renderer.description = f"Renderer{told}"
+        if not hasattr(self, "_showing"):
+            return
+        self._form.seeds.use(self._form.used)
+        self._view.show_folds()
         self._show_code()
         if self._ready:
             with self._session.lock:
@@ -208,13 +296,12 @@ class Studio(ipywidgets.VBox):
                 self._timer.start()
 
     def _save_draft(self) -> None:
-        view = self._view
-        forms = {"song": view.song, "options": view.options, "seeds": view.seeds}
-        draft = {part: form.raw for part, form in forms.items()}
+        own = {type(self).__name__: {"given": self._given, "form": self._form.raw}}
         try:
-            self.history.draft = {"given": self._given, **draft}
+            with self._session.lock:
+                self.history.draft = {**self.history.draft, **own}
         except ProjectError as error:
-            self._session.note(f"the draft is not saved: {error}")
+            self._session.note(_("the draft is not saved: {error}", error=error))
 
     def _show_code(self) -> None:
         if self._view.code.value:
@@ -223,57 +310,42 @@ class Studio(ipywidgets.VBox):
             except AceStepError as error:
                 self._view.python.text = f"# {error}"
 
-    def _show_problem(self, error: BaseException) -> None:
-        """Put an error under the knob it names, else into the line below the buttons."""
-        view, field = self._view, getattr(error, "field", None)
-        knob = view.seeds if field == "seeds" else view.song.views.get(field) or view.options.views.get(field)
-        if knob is not None and isinstance(error, AceStepError):
-            knob.show(error)
-        else:
-            view.message.say(in_words(error))
 
-    def _refresh(self) -> None:
-        """Show the session as it is now; called from any thread."""
-        session = self._session
-        with session.lock:
-            self._show_progress()
-            self._show_log()
-            state = (session.revision, self._view.starred.value, self._limit)
-            if state != self._drawn:
-                self._drawn = state
-                self._show_takes()
-            if session.problem is not self._problem:
-                self._problem = session.problem
-                if self._problem is not None:
-                    self._show_problem(self._problem)
+class Studio(Panel):
+    """Every task on one panel."""
 
-    def _show_progress(self) -> None:
-        view, session = self._view, self._session
-        engine = loaded(self._engine)
-        if engine is None:
-            view.model.say(Path(str(self._engine)).name)
-        else:
-            view.model.say(f"{engine.name} · {engine.device} · {engine.dtype}")
-        view.words.say(session.words)
-        view.left.say("" if session.left is None else f"{session.left:.0f} s left")
-        view.bar.value = session.fraction
-        view.bar.layout.visibility = None if session.running else "hidden"
-        view.generate.disabled, view.stop.disabled = session.running, not session.running
-        view.grid.waiting = session.waiting
 
-    def _show_log(self) -> None:
-        view, log = self._view, self._session.log
-        view.log.say(f"{log[-1].when} {log[-1].text}" if log else str(self.history.folder))
-        lines = [f"{line.when} {line.text}\n{line.details}".strip() for line in log]
-        view.history.text = "\n".join(lines) or "nothing has happened yet"
+class Text2Music(Panel):
+    """A panel that makes songs from words."""
 
-    def _show_takes(self) -> None:
-        view, starred, takes = self._view, self.history.starred, self.takes
-        view.project.say(self.history.folder.resolve().name)
-        shown = [take for take in takes if take.name in starred] if view.starred.value else takes
-        view.grid.show_project(shown[: self._limit], starred)
-        view.count.say(str(len(takes) or ""))
-        view.older.layout.display = None if len(shown) > self._limit else "none"
-        removed = self._removed
-        view.undo.layout.display = None if removed is not None else "none"
-        view.removed.say("" if removed is None else f"{title(removed, 0)} is in the trash")
+    offered = ("text2music",)
+
+
+class Cover(Panel):
+    """A panel for the outline of a sound in another style."""
+
+    offered = ("cover",)
+
+
+class Repaint(Panel):
+    """A panel that makes a region of a sound anew, or goes on past its end."""
+
+    offered = ("repaint",)
+
+
+class Lego(Panel):
+    """A panel that adds one track to a sound."""
+
+    offered = ("lego",)
+
+
+class Extract(Panel):
+    """A panel that takes one track out of a sound."""
+
+    offered = ("extract",)
+
+
+class Complete(Panel):
+    """A panel that finds the other tracks to one."""
+
+    offered = ("complete",)

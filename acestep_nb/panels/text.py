@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable, Iterable, Mapping
 
 import ipywidgets
 
@@ -44,3 +45,45 @@ def box(children: list[ipywidgets.Widget], *classes: str) -> ipywidgets.Box:
     for name in ("ace-box", *classes):
         made.add_class(name)
     return made
+
+
+def shown(widget: ipywidgets.DOMWidget, on: bool) -> None:
+    """Show the widget, or let it take no room."""
+    widget.layout.display = None if on else "none"
+
+
+class Picks:
+    """A row of buttons of which one stays pressed, or any number of them (``many``); ``changed`` hears a press."""
+
+    def __init__(
+        self, options: Mapping[str, str], changed: Callable[[], None], *, many: bool = False, label: str = ""
+    ) -> None:
+        self.many = many
+        self._changed = changed
+        self._filling = False
+        self.buttons = {value: toggle(text, "ace-pick") for value, text in options.items()}
+        for value, own in self.buttons.items():
+            own.observe(lambda change, value=value: self._pressed(value), "value")
+        head = [Text(label, "ace-label")] if label else []
+        self.box = box([*head, *self.buttons.values()], "ace-row", "ace-picks")
+
+    @property
+    def value(self) -> tuple[str, ...]:
+        """What is pressed."""
+        return tuple(value for value, own in self.buttons.items() if own.value)
+
+    @value.setter
+    def value(self, values: Iterable[str]) -> None:
+        wanted = list(values)
+        self._filling = True
+        try:
+            for value, own in self.buttons.items():
+                own.value = value in (wanted if self.many else wanted[:1])
+        finally:
+            self._filling = False
+        self._changed()
+
+    def _pressed(self, value: str) -> None:
+        if self._filling:
+            return
+        self.value = self.value if self.many else (value,)

@@ -1,96 +1,188 @@
-"""The widgets of the studio and how they are laid out; what they do is in ``studio``."""
+"""The widgets of a panel and how they are laid out; what they do is in ``studio``."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
-from acestep_nb.options import RenderOptions
-from acestep_nb.panels.editors import Advice, Helpers, SongForm
-from acestep_nb.panels.form import Fields, SeedsForm
+from acestep_nb.locales import _
+from acestep_nb.panels.editors import Advice, Helpers
 from acestep_nb.panels.grid import TakeGrid
-from acestep_nb.panels.text import Text, box, button, toggle
+from acestep_nb.panels.tasks import STRENGTHS, TASK_VIEWS, TRACK_TASKS
+from acestep_nb.panels.text import Picks, Text, box, button, shown, toggle
+from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.takes import Take
 from acestep_nb.widgets import CodeBlock
 
 _STYLE = Path(__file__).with_name("style.css")
 _METAS = ("bpm", "keyscale", "timesignature", "vocal_language", "duration")
+SORTS = ("newest", "lyrics_alignment", "quality")
+FILTERS = ("all", "starred")
 
 
 class View:
-    """Every widget of a studio; ``boxes`` are its rows from top to bottom."""
+    """Every widget of a panel; ``boxes`` are its rows from top to bottom."""
 
     def __init__(
         self,
-        edited: Callable[[], None],
+        form: WorkForm,
+        helpers: Helpers,
+        tasks: Sequence[str],
+        on_task: Callable[[], None],
         on_act: Callable[[str, Take, Mapping[str, Any]], None],
-        lock: threading.RLock,
     ) -> None:
-        self.song = SongForm(edited, lock)
-        self.helpers = Helpers(self.song)
-        self.advice = Advice(self.song)
-        self.options = Fields(RenderOptions, edited, lock)
-        self.seeds = SeedsForm(edited, lock)
-        self.grid = TakeGrid(on_act)
+        self.form, self.helpers, self.advice = form, helpers, Advice(form.song)
+        self.grid = TakeGrid(on_act, tasks)
         self.boxes = [
             style(),
             self._bar(),
+            self._task(tasks, on_task),
+            self._source(),
             self._words(),
             self._metas(),
-            box([self.seeds.box], "ace-section"),
+            box([form.seeds.box], "ace-section"),
             self._run(),
             self._takes(),
             self._foot(),
         ]
 
+    def show_task(self) -> None:
+        """Show the fields that belong to the task, and no others."""
+        form, task = self.form, TASK_VIEWS[self.form.task]
+        for wanted, widget in (
+            (task.source, self.source),
+            (task.region, form.region.box),
+            (form.task in TRACK_TASKS, form.tracks.box),
+            (not task.source, self.planner),
+            (not task.source, self.codes),
+        ):
+            shown(widget, wanted)
+        owned = {name: form.options[name] for name in STRENGTHS}
+        owned |= {name: form.edit[name] for name in form.edit.views}
+        owned |= {name: form.repaint[name] for name in form.repaint.views}
+        wanted_names = {*task.strengths, *task.edit, *(form.repaint.views if task.repaint else ())}
+        for name, widget in owned.items():
+            shown(widget, name in wanted_names)
+        shown(self.how, bool(wanted_names))
+
+    def show_folds(self) -> None:
+        """Say on each fold what it holds."""
+        form = self.form
+        options = form.options.raw
+        steps, shift = options["inference_steps"], options["shift"]
+        told = [] if steps is None else [_("{count} steps", count=steps)]
+        told += [] if shift is None else [_("shift {shift}", shift=f"{shift:g}")]
+        self.renderer.description = " · ".join([_("Renderer"), *told])
+        none = form.planner is None
+        thinks = form.planning.raw["thinking"]
+        planner = _("none loaded") if none else _("thinking") if thinks else _("words only")
+        self.planner.description = f"{_('Planner')} · {planner}"
+        self.planner.disabled = none
+        if none:
+            self.planner.value = False
+        self.planner.tooltip = (
+            _('This engine has no planner: load one with Engine.load(…, planner="acestep-5Hz-lm-0.6B").')
+            if none
+            else _("How the planner thinks before the song is rendered")
+        )
+        chosen = form.reference.list.value
+        label = next((text for text, value in form.reference.list.options if value == chosen), "")
+        self.reference.description = f"{_('Reference')} · {label}"
+        count = form.codes.area.value.count("<|")
+        self.codes.description = f"{_('Codes')} · {count or _('none')}"
+
     def _bar(self) -> ipywidgets.Box:
         self.project = Text("", "ace-strong")
         self.model = Text("", "ace-chip-text")
         name = Text("acestep_nb", "ace-name")
-        return box([name, Text("project", "ace-quiet-text"), self.project, _grow(), self.model], "ace-bar")
+        return box([name, Text(_("project"), "ace-quiet-text"), self.project, _grow(), self.model], "ace-bar")
+
+    def _task(self, tasks: Sequence[str], on_task: Callable[[], None]) -> ipywidgets.Box:
+        self.tasks = Picks({name: _(TASK_VIEWS[name].label) for name in tasks}, on_task)
+        self.tasks.box.add_class("ace-tabs")
+        self.reason = Text("", "ace-quiet-text")
+        row = [self.tasks.box] if len(tasks) > 1 else [Text(_(TASK_VIEWS[tasks[0]].label), "ace-title")]
+        return box([*row, self.reason], "ace-row", "ace-section", "ace-task")
+
+    def _source(self) -> ipywidgets.Box:
+        form = self.form
+        self.source = box([form.source.box, form.region.box, form.tracks.box], "ace-section")
+        return self.source
 
     def _words(self) -> ipywidgets.Box:
         tools = box([self.helpers.box, _grow(), self.advice.box], "ace-row")
-        editors = box([self.song["caption"], self.song["lyrics"]], "ace-two")
-        return box([tools, editors], "ace-section")
+        editors = box([self.form.song["caption"], self.form.song["lyrics"]], "ace-two")
+        return box([tools, self.helpers.idea, editors], "ace-section")
 
     def _metas(self) -> ipywidgets.Box:
-        self.renderer = toggle("", "ace-flat", hint="How the renderer works: rarely needed")
-        options = box([self.options[name] for name in self.options.views], "ace-knobs")
-        fold(self.renderer, options)
-        metas = box([self.song[name] for name in _METAS], "ace-knobs")
-        return box([metas, self.advice.list, self.renderer, options], "ace-section", "ace-metas")
+        form = self.form
+        metas = box([form.song[name] for name in _METAS], "ace-knobs")
+        plain = [form.options[name] for name in form.options.views if name not in STRENGTHS]
+        owned = [form.options[name] for name in STRENGTHS]
+        owned += [form.edit[name] for name in form.edit.views]
+        owned += [form.repaint[name] for name in form.repaint.views]
+        self.how = box(owned, "ace-knobs", "ace-how")
+        planning = [form.planning[name] for name in form.planning.views if name != "negative_prompt"]
+        folded = {
+            "renderer": (_("How the renderer works: rarely needed"), box(plain, "ace-knobs")),
+            "planner": (
+                "",
+                box([box(planning, "ace-knobs"), form.planning["negative_prompt"]], "ace-folded"),
+            ),
+            "reference": (_("A sound whose timbre the takes shall have"), form.reference.box),
+            "codes": (_("The outline of the song as codes, five a second"), form.codes.box),
+        }
+        folds = []
+        for name, (hint, content) in folded.items():
+            switch = toggle("", "ace-flat", "ace-fold", hint=hint)
+            fold(switch, content)
+            setattr(self, name, switch)
+            folds.append(switch)
+        contents = [content for _hint, content in folded.values()]
+        return box(
+            [metas, self.advice.list, self.how, box(folds, "ace-row"), *contents], "ace-section", "ace-metas"
+        )
 
     def _run(self) -> ipywidgets.Box:
         self.words = Text("")
         self.left = Text("", "ace-quiet-text")
         self.bar = ipywidgets.FloatProgress(min=0, max=1)
         progress = box([box([self.words, _grow(), self.left], "ace-head"), self.bar], "ace-progress")
-        self.stop = button("Stop", hint="Stop within one step; takes that are ready stay")
-        self.generate = button("Generate", "ace-go", hint="Render one take for each seed")
+        self.auto = toggle(
+            _("AutoGen"),
+            "ace-flat",
+            hint=_("Let batches follow by themselves, with new seeds, until this is switched off"),
+        )
+        self.stop = button(_("Stop"), hint=_("Stop within one step; takes that are ready stay"))
+        self.generate = button(_("Generate"), "ace-go", hint=_("Render one take for each seed"))
         self.message = Text("", "ace-error", "ace-message-line")
-        row = box([self.seeds.batch, progress, self.stop, self.generate], "ace-row", "ace-run")
-        return box([row, self.message], "ace-section")
+        row = [self.form.seeds.batch, self.auto, progress, self.stop, self.generate]
+        return box([box(row, "ace-row", "ace-run"), self.message], "ace-section")
 
     def _takes(self) -> ipywidgets.Box:
         self.count = Text("", "ace-quiet-text")
-        self.starred = toggle("Starred", "ace-flat", hint="Show only the takes that carry a star")
+        labels = (_("newest first"), _("by alignment"), _("by quality"))
+        self.sort = ipywidgets.Dropdown(options=list(zip(labels, SORTS)), description=_("Sort"))
+        self.sort.add_class("ace-sort")
+        self.starred = toggle(_("Starred"), "ace-flat", hint=_("Show only the takes that carry a star"))
+        self.scores = toggle(
+            _("Score"), "ace-flat", hint=_("Score new takes in the background, one after the other"), on=True
+        )
         self.removed = Text("", "ace-quiet-text")
-        self.undo = button("Undo", "ace-flat", hint="Bring the removed take back")
-        self.older = button("Show older takes", "ace-flat")
-        title = box([Text("Takes", "ace-title"), self.count], "ace-pair")
+        self.undo = button(_("Undo"), "ace-flat", hint=_("Bring the removed take back"))
+        self.older = button(_("Show older takes"), "ace-flat")
+        title = box([Text(_("Takes"), "ace-title"), self.count], "ace-pair")
         trash = box([self.removed, self.undo], "ace-pair")
-        head = box([title, self.starred, _grow(), trash], "ace-row")
+        head = box([title, self.sort, self.starred, self.scores, _grow(), trash], "ace-row")
         return box([head, self.grid, self.older], "ace-section", "ace-takes")
 
     def _foot(self) -> ipywidgets.Box:
         self.log = Text("", "ace-quiet-text", "ace-log")
-        self.details = toggle("Details", "ace-flat", hint="What happened so far")
-        self.code = toggle("Code", "ace-flat", hint="The Python that makes the same takes")
+        self.details = toggle(_("Details"), "ace-flat", hint=_("What happened so far"))
+        self.code = toggle(_("Code"), "ace-flat", hint=_("The Python that makes the same takes"))
         self.history = CodeBlock()
         self.python = CodeBlock()
         fold(self.details, self.history)

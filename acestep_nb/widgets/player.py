@@ -34,6 +34,7 @@ class Player(anywidget.AnyWidget):
 
     cards = traitlets.List(traitlets.Dict()).tag(sync=True)
     waiting = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    selected = traitlets.Unicode("").tag(sync=True)
     empty = traitlets.Unicode("Nothing to play.").tag(sync=True)
 
     def __init__(self, takes: Take | Audio | Iterable[Take | Audio] = (), **traits: Any) -> None:
@@ -63,7 +64,8 @@ class Player(anywidget.AnyWidget):
         except AceStepError as error:
             sound = {"duration": 0.0, "peaks": b"", "problem": str(error)}
         words = {"caption": "", "facts": []} if isinstance(take, Audio) else _words(take)
-        return {"id": key, "title": title(take, number), **words, **sound, "starred": None, "actions": []}
+        plain = {"starred": None, "scores": [], "actions": [], "menu": None}
+        return {"id": key, "title": title(take, number), **words, **sound, **plain}
 
     def act(self, kind: str, take: Take | Audio, message: Mapping[str, Any]) -> None:
         """What a card's own buttons do; a plain player has none."""

@@ -10,6 +10,12 @@ const STARTED = "acestep_nb:started"; // told to every player on the page, which
 const SILENCE =
   "The kernel does not answer: it is busy or was restarted. Wait for it, or run this cell again.";
 
+/** A number from 0 to 1 as a chip with a bar. */
+function score(label, value) {
+  const bar = element("meter", { min: "0", max: "1", value: String(value), "aria-label": label });
+  return element("span", { class: "ace-chip ace-score" }, label, bar, value.toFixed(2));
+}
+
 /** One take: its name, waveform and buttons, and the sound once it has been asked for. */
 export class Card {
   constructor(model, data) {
@@ -30,13 +36,15 @@ export class Card {
     this.caption = element("p", { class: "ace-caption ace-muted" });
     this.button = element("button", { class: "ace-play", type: "button", onclick: () => this.toggle() });
     this.wave = element("div", { class: "ace-wave", role: "slider", tabindex: "0", "aria-valuemin": "0" });
+    this.scores = element("div", { class: "ace-facts ace-scores" });
     this.facts = element("div", { class: "ace-facts" }, ...data.facts.map((fact) => element("span", { class: "ace-chip" }, fact)));
     this.actions = element("div", { class: "ace-actions" }, ...data.actions.map((action) => this.action(data, ...action)));
+    if (data.menu) this.actions.append(this.menu(data, ...data.menu));
     this.message = element("p", { class: "ace-message", role: "status" });
     this.audio = element("audio", { preload: "auto" });
     const head = element("header", {}, this.title, this.time, element("span", { class: "ace-grow" }), this.star);
     const row = element("div", { class: "ace-wave-row" }, this.button, this.wave);
-    this.node = element("article", { class: "ace-card" }, head, this.caption, row, this.facts, this.actions, this.message);
+    this.node = element("article", { class: "ace-card" }, head, this.caption, row, this.scores, this.facts, this.actions, this.message);
     this.node.append(this.audio);
   }
 
@@ -70,6 +78,8 @@ export class Card {
     this.star.hidden = data.starred === null;
     this.star.textContent = data.starred ? "★ Starred" : "☆ Star";
     this.star.setAttribute("aria-pressed", String(Boolean(data.starred)));
+    this.scores.replaceChildren(...data.scores.map(([label, value]) => score(label, value)));
+    this.node.classList.toggle("ace-selected", data.id === this.model.get("selected"));
     this.say(data.problem);
     this.button.disabled = Boolean(data.problem);
     this.showPosition();
@@ -81,6 +91,17 @@ export class Card {
     return element("button", { ...told, onclick: () => this.model.send({ kind, id }) }, label);
   }
 
+  /** A list of places to send the take to; choosing one sends it and puts the list back. */
+  menu({ title, id }, label, places) {
+    const options = [["", label], ...places].map(([value, text]) => element("option", { value }, text));
+    const list = element("select", { class: "ace-quiet ace-menu", "aria-label": `${label} ${title}` }, ...options);
+    list.addEventListener("change", () => {
+      if (list.value) this.model.send({ kind: "send", id, to: list.value });
+      list.value = "";
+    });
+    return list;
+  }
+
   listen() {
     this.audio.addEventListener("play", () => {
       document.dispatchEvent(new CustomEvent(STARTED, { detail: this }));
@@ -89,8 +110,8 @@ export class Card {
     this.surfer.on("timeupdate", () => this.showPosition());
     this.surfer.on("seeking", () => this.showPosition());
     this.wave.addEventListener("keydown", (event) => this.key(event));
+    this.wave.addEventListener("click", () => this.select());
     this.otherStarted = ({ detail }) => {
-      this.node.classList.toggle("ace-selected", detail === this);
       if (detail !== this) this.audio.pause();
     };
     document.addEventListener(STARTED, this.otherStarted);
@@ -107,6 +128,7 @@ export class Card {
 
   async toggle() {
     if (!this.audio.paused) return this.audio.pause();
+    this.select();
     this.say("");
     this.busy(true);
     try {
@@ -119,6 +141,11 @@ export class Card {
     } finally {
       this.busy(false);
     }
+  }
+
+  /** Tell the kernel which take the person is at. */
+  select() {
+    if (this.model.get("selected") !== this.id) this.model.send({ kind: "select", id: this.id });
   }
 
   toggleStar() {

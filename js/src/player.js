@@ -39,11 +39,18 @@ function render({ model, el }) {
     showEmpty();
   };
 
+  const drawSelected = () => cards.forEach((card) => card.update(card.data));
+
   const showEmpty = () => {
     empty.textContent = list.children.length ? "" : model.get("empty");
   };
 
-  const listeners = { "change:cards": drawCards, "change:waiting": drawGhosts, "change:empty": showEmpty };
+  const listeners = {
+    "change:cards": drawCards,
+    "change:waiting": drawGhosts,
+    "change:empty": showEmpty,
+    "change:selected": drawSelected,
+  };
   for (const [name, draw] of Object.entries(listeners)) {
     model.on(name, draw);
     draw();

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +10,7 @@ from strategies import options, songs
 
 from acestep_nb import InputError, RenderOptions, Song
 from acestep_nb.knobs import knobs
-from acestep_nb.panels.form import Fields, SeedsForm
+from acestep_nb.panels.form import Fields
 
 
 def form(owner: type = Song) -> Fields:
@@ -133,66 +132,3 @@ def test_a_value_that_no_control_can_hold_leaves_the_knob_alone():
     fields = form()
     fields.fill({"keyscale": "H dur", "bpm": "fast", "caption": 3, "vocal_language": ["en"], "other": 1})
     assert fields.value == Song(bpm=None)
-
-
-class TestSeeds:
-    def make(self) -> SeedsForm:
-        return SeedsForm(lambda: None, threading.RLock())
-
-    def test_free_seeds_are_drawn_anew(self):
-        seeds = self.make()
-        first, second = seeds.next(), seeds.next()
-        assert len(first) == len(second) == 2 and first != second and seeds.seeds == second
-
-    def test_typing_a_seed_locks_it(self):
-        seeds = self.make()
-        seeds.field.value = "7, 8, 9"
-        assert seeds.lock.value and seeds.lock.description == "locked"
-        assert seeds.next() == seeds.next() == (7, 8, 9) and seeds.batch.value is None
-
-    def test_the_batch_cuts_and_fills_up(self):
-        seeds = self.make()
-        seeds.seeds = [7, 8]
-        seeds.batch.value = 4
-        assert seeds.seeds[:2] == (7, 8) and len(seeds.seeds) == 4
-        seeds.batch.value = 1
-        assert seeds.seeds == (7,) and seeds.lock.value
-
-    def test_new_noise_is_drawn_even_when_locked(self):
-        seeds = self.make()
-        seeds.seeds = [7, 8]
-        seeds.new.click()
-        assert seeds.seeds != (7, 8) and len(seeds.seeds) == 2 and seeds.lock.value
-
-    @pytest.mark.parametrize("text", ["", "x", "-1", "4294967296", "1.5", "1 2 3 4 5 6 7 8 9", "<b>"])
-    def test_wrong_seeds_are_told_below(self, text):
-        seeds = self.make()
-        seeds.field.value = text
-        assert "seeds must be" in seeds.error.value and "<b>" not in seeds.error.value
-        with pytest.raises(InputError):
-            seeds.next()
-        seeds.field.value = "7"
-        assert not seeds.error.value
-
-    def test_setting_wrong_seeds_is_told_too(self):
-        seeds = self.make()
-        seeds.seeds = range(9)
-        assert seeds.error.value
-
-    def test_presses_from_two_threads_do_not_look_like_typing(self, monkeypatch):
-        seeds = self.make()
-        tell = seeds.field.notify_change
-
-        def slowly(change):
-            time.sleep(0.005)
-            tell(change)
-
-        monkeypatch.setattr(seeds.field, "notify_change", slowly)
-        others = [threading.Thread(target=seeds.new.click) for _ in range(4)]
-        for thread in others:
-            thread.start()
-        for _ in range(4):
-            seeds.next()
-        for thread in others:
-            thread.join()
-        assert not seeds.lock.value

@@ -1,0 +1,113 @@
+"""Brings a session's state onto a panel: progress, log, takes, and what the checkpoint can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from acestep_nb.engine import Engine
+from acestep_nb.errors import AceStepError
+from acestep_nb.locales import _
+from acestep_nb.panels.acts import Acts
+from acestep_nb.panels.session import Session, in_words
+from acestep_nb.panels.tasks import TASK_VIEWS
+from acestep_nb.panels.text import shown
+from acestep_nb.panels.view import View
+from acestep_nb.panels.work_form import WorkForm
+from acestep_nb.widgets.player import title
+
+_PAGE = 12  # cards at a time
+_LISTED = 60  # takes to choose a source from
+
+
+class Showing:
+    """What a panel shows of its session; only what is new is drawn."""
+
+    def __init__(self, session: Session, form: WorkForm, view: View, acts: Acts) -> None:
+        self._session, self._form, self._view, self._acts = session, form, view, acts
+        self._limit = _PAGE
+        self._drawn: object = None
+        self._problem: BaseException | None = None
+
+    def refresh(self, engine: Engine | None, name: str) -> None:
+        """Show the session as it is now, and the engine, of which only the name is known until it is loaded."""
+        session, view = self._session, self._view
+        self._show_progress()
+        self._show_engine(engine, name)
+        self._show_log()
+        state = (session.revision, view.starred.value, view.sort.value, self._limit)
+        if state != self._drawn:
+            self._drawn = state
+            self._show_takes()
+        if session.problem is not self._problem:
+            self._problem = session.problem
+            if self._problem is not None:
+                self.problem(self._problem)
+
+    def more(self) -> None:
+        """Show older takes too."""
+        self._limit += _PAGE
+        self._session.tell()
+
+    def problem(self, error: BaseException) -> None:
+        """Put an error under the knob it names, else into the line below the buttons."""
+        knob = self._form.view_of(getattr(error, "field", None))
+        if knob is not None and isinstance(error, AceStepError):
+            knob.show(error)
+        else:
+            self._view.message.say(in_words(error))
+
+    def _show_progress(self) -> None:
+        view, session = self._view, self._session
+        batch = session.batches[0] if session.batches else None
+        left = None if batch is None else batch.left
+        view.words.say(session.words)
+        view.left.say("" if left is None else _("{seconds} s left", seconds=f"{left:.0f}"))
+        if batch is not None:
+            view.bar.value = batch.fraction
+        view.bar.layout.visibility = None if session.running else "hidden"
+        view.generate.disabled, view.stop.disabled = session.full, not session.busy
+        view.grid.waiting = session.waiting
+        view.scores.value = session.scores_itself
+
+    def _show_engine(self, engine: Engine | None, name: str) -> None:
+        view = self._view
+        if engine is None:
+            view.model.say(Path(name).name)
+            return
+        planner = [] if engine.planner is None else [engine.planner]
+        view.model.say(" · ".join([engine.name, *planner, engine.device, engine.dtype]))
+        missing = [task for task in view.tasks.buttons if task not in engine.kind.tasks]
+        for task, own in view.tasks.buttons.items():
+            own.disabled = task in missing and task != self._form.task
+        labels = ", ".join(_(TASK_VIEWS[task].label) for task in missing)
+        view.reason.say(
+            _(
+                "{name} was not trained for: {tasks}. Load a base checkpoint for them.",
+                name=engine.name,
+                tasks=labels,
+            )
+            if missing
+            else _(TASK_VIEWS[self._form.task].help)
+        )
+
+    def _show_log(self) -> None:
+        view, log = self._view, self._session.log
+        view.log.say(f"{log[-1].when} {log[-1].text}" if log else str(self._session.history.folder))
+        lines = [f"{line.when} {line.text}\n{line.details}".strip() for line in log]
+        view.history.text = "\n".join(lines) or _("nothing has happened yet")
+
+    def _show_takes(self) -> None:
+        view, session, history = self._view, self._session, self._session.history
+        view.project.say(history.folder.resolve().name)
+        show = "starred" if view.starred.value else "all"
+        page = history.page(0, self._limit + 1, by=view.sort.value, show=show)
+        unsaved = list(reversed(session.unsaved))
+        view.grid.show_project([*unsaved, *page[: self._limit]], history.entries)
+        view.count.say(str(len(history) + len(unsaved) or ""))
+        shown(view.older, len(page) > self._limit)
+        newest = history.page(0, _LISTED)
+        for sound in (self._form.source, self._form.reference):
+            sound.offer(newest)
+        removed = self._acts.removed
+        shown(view.undo, removed is not None)
+        view.removed.say("" if removed is None else _("{take} is in the trash", take=title(removed, 0)))
