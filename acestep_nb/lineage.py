@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any
 
+from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.edits import Source
 from acestep_nb.index import Entry
 from acestep_nb.knobs import Knob, knobs
@@ -28,6 +29,7 @@ _LABELS = {
     "edit.tracks": later("Tracks"),
     "codes": later("Codes"),
     "reference": later("Reference"),
+    "adapters": later("Adapters"),
     "planned.planner": later("Planner"),
     "planned.planner_hash": later("Planner files"),
     "planned.text": later("Plan"),
@@ -133,6 +135,8 @@ def _told(value: Any, rule: Knob | None) -> str:
         return _("on") if value else _("off")
     if isinstance(value, Source):
         return value.name or _("sound of {seconds} s", seconds=f"{value.duration:.10g}")
+    if isinstance(value, AdapterUse):
+        return f"{value.name} {value.scale:g}"
     if isinstance(value, tuple):
         return _told_list(value, rule)
     if is_dataclass(value):

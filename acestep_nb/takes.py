@@ -16,6 +16,7 @@ import safetensors.numpy
 import soundfile
 
 from acestep_nb.adapters.uses import AdapterUse
+from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.audio import Audio, Samples
 from acestep_nb.edits import Edit, Source
 from acestep_nb.errors import AceStepError, InputError, ProjectError
@@ -114,6 +115,7 @@ class Take:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codes", tuple(self.codes))
+        object.__setattr__(self, "adapters", tuple(self.adapters))
         object.__setattr__(self, "adapters", tuple(self.adapters))
         object.__setattr__(self, "notes", tuple(self.notes))
         object.__setattr__(self, "versions", dict(self.versions))

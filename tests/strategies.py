@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from acestep_nb import Audio, RenderOptions, Song, Take
+from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.edits import EDIT_TASKS, REPAINT_MODES, TRACKS, Edit, RepaintOptions, Source
 from acestep_nb.knobs import knob, knobs
 from acestep_nb.seeds import MAX_SEED, Seeds
@@ -94,6 +95,7 @@ takes = st.builds(
     edit=st.none() | edits,
     codes=st.lists(st.integers(0, 63_999), max_size=5).map(tuple),
     reference=st.none() | sources,
+    adapters=st.lists(st.builds(AdapterUse, words, st.floats(0, 1), words), max_size=2).map(tuple),
     notes=st.lists(words, max_size=2).map(tuple),
     checkpoint=words,
     checkpoint_hash=words,

@@ -44,6 +44,7 @@ LAYERS = {
     "models": {
         *("checkpoints", "renderer", "planner", "codec", "nano.codec"),
         *(f"adapters.{name}" for name in ("files", "loading", "lessons", "training", "teaching", "memory")),
+        *(f"adapters.{name}" for name in ("files", "loading", "lessons", "training", "teaching", "memory")),
         *("scores.attention", "scores.quality", "scores.reading", "scores.contrast", "scores.judging"),
     },
     "engine": {

@@ -24,7 +24,14 @@ def test_a_record_of_the_first_schema_still_opens(tmp_path):
     assert (take.options.inference_steps, take.options.shift) == (8, 3.0)
     assert not take.options.normalize, "it was kept as loud as it came"
     assert take.song.duration == 12 and take.created == "2026-01-02T03:04:05+00:00"
-    assert json.loads(take.to_json())["schema"] == 2
+    assert json.loads(take.to_json())["schema"] == 3
+
+
+def test_a_record_of_the_second_schema_still_opens(tmp_path, make_take):
+    record = json.loads(make_take().to_json())
+    assert record.pop("adapters") == []
+    (tmp_path / RECORD).write_text(json.dumps(record | {"schema": 2}))
+    assert read_take(tmp_path).adapters == ()
 
 
 @pytest.mark.parametrize("wrong", ['"seed": -7', '"seed": "x"', '"tasks": 1, "seed": 7'])
@@ -85,7 +92,7 @@ def test_peaks_are_found_again_from_the_sound(tmp_path, make_take):
     [
         lambda record: "{",
         lambda record: "[]",
-        lambda record: json.dumps(record | {"schema": 3}),
+        lambda record: json.dumps(record | {"schema": 4}),
         lambda record: json.dumps(record | {"mood": "blue"}),
         lambda record: json.dumps({key: record[key] for key in record if key != "seeds"}),
         lambda record: json.dumps(record | {"song": {"bpm": 12}}),
