@@ -18,7 +18,7 @@ from acestep_nb.audio import Audio
 from acestep_nb.errors import InputError
 from acestep_nb.scores.alignment import FRAMES_PER_SECOND
 from acestep_nb.scores.lyrics import rows_of_lines
-from acestep_nb.scores.values import Scores
+from acestep_nb.scores.values import Scores, numbers
 
 _WINDOW = 4096  # samples: 12 Hz apart at 48 kHz, so that bass notes stand alone
 _BANDS, _COLUMNS = 96, 320
@@ -135,7 +135,7 @@ def alignment_map(scores: Scores) -> Figure:
     chart.set_xlabel("seconds")
     centres = [(row.start + row.stop) / 2 for row in rows]
     chart.set_yticks(centres, [shortened(line.text) for line in scores.lines], **any_script())
-    values = [line.score or 0.0 for line in scores.lines]
+    values = [max(line.clarity or 0.0, 0.0) for line in scores.lines]
     bars.barh(centres, values, height=[0.8 * (row.stop - row.start) for row in rows], color=_BAR)
     bars.set_xlim(0, 1)
     bars.set_xlabel("score")
@@ -152,10 +152,8 @@ def score_strip(scores: Mapping[str, Scores], by: str = "lyrics_alignment") -> F
 
     `by` is the number to show, such as "lyrics_alignment" or "quality". Raises `InputError` when no take has it.
     """
-    values = {name: getattr(one, by, None) for name, one in scores.items()}
+    values = numbers(scores, by)
     known = [value for value in values.values() if value is not None]
-    if not known:
-        raise InputError(field="by", value=by, allowed="a number that one of the takes has")
     figure = Picture(figsize=(7.6, 0.6 + 0.3 * len(values)), dpi=100, layout="constrained", facecolor="none")
     axes = figure.add_subplot(facecolor="none")
     lengths = [value or 0.0 for value in values.values()]

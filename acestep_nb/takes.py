@@ -16,7 +16,6 @@ import safetensors.numpy
 import soundfile
 
 from acestep_nb.adapters.uses import AdapterUse
-from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.audio import Audio, Samples
 from acestep_nb.edits import Edit, Source
 from acestep_nb.errors import AceStepError, InputError, ProjectError
@@ -28,8 +27,6 @@ from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from acestep_nb.scores.values import Scores
 
 SCHEMA = 3
@@ -116,7 +113,6 @@ class Take:
     def __post_init__(self) -> None:
         object.__setattr__(self, "codes", tuple(self.codes))
         object.__setattr__(self, "adapters", tuple(self.adapters))
-        object.__setattr__(self, "adapters", tuple(self.adapters))
         object.__setattr__(self, "notes", tuple(self.notes))
         object.__setattr__(self, "versions", dict(self.versions))
         object.__setattr__(self, "timings", dict(self.timings))
@@ -182,7 +178,7 @@ class Take:
 
         return export(self, to, *formats)
 
-    def plot_alignment(self, scores: Scores | None = None) -> Figure:
+    def plot_alignment(self, scores: Scores | None = None) -> Any:
         """A picture of how lyrics and music belong together, from these scores or those that are kept with the take.
 
         Raises ``InputError`` for a take that was not scored, and for scores without an alignment.

@@ -1,8 +1,9 @@
 """What scoring costs beside rendering, and whether it finds on nano what is known to be sung or left out.
 
-Cost: a take is rendered and scored by turns; the figure is the median of the shares. Truth: takes of held-out
-songs are scored with the right lyrics, with their lines in another order, and after one line was left out of the
-render; and the sound of the corpus itself, whose every syllable has a known time, is timed.
+Cost: a take is rendered, scored, and scored with the listening test by turns; the figures are the medians of the
+shares, of which the first has a target: the test is asked for. Truth: takes of held-out songs are scored with the
+right lyrics, with their lines in another order, and after one line was left out of the render; and the sound of
+the corpus itself, whose every syllable has a known time, is timed.
 """
 
 from __future__ import annotations
@@ -78,11 +79,15 @@ def _cost(engine: Engine, seconds: float, pairs: int) -> dict[str, Any]:
             clock.append(time.perf_counter())
         for name, began, ended in zip(times, clock, clock[1:]):
             times[name].append(ended - began)
-    share = [score / rendered for score, rendered in zip(times["score"], times["render"])]
+    shares = {
+        name: statistics.median(own / rendered for own, rendered in zip(times[name], times["render"]))
+        for name in ("score", "listen")
+    }
     return {
         "seconds": seconds,
         **{f"{name}_s": round(statistics.median(values), 4) for name, values in times.items()},
-        "share": round(statistics.median(share), 3),
+        "share": round(shares["score"], 3),
+        "share_with_listening": round(shares["listen"], 3),
         "target": COST_TARGET,
     }
 
@@ -158,14 +163,14 @@ def _one_song(engine: Engine, song: Song, lyrics: Sheet, random: np.random.Gener
     taught = engine.score(_corpus_take(take, song, lyrics.piece))
     worst = {
         by: min(lyrics.whole_lines, key=lambda i: getattr(missing.lines[i], by) or 0.0)
-        for by in ("heard", "score")
+        for by in ("clarity", "score")
     }
     return {
         "right_beats_shuffled": float((right.lyrics_heard or 0) > (shuffled.lyrics_heard or 0)),
         "right_beats_shuffled_by_attention": float(
             (right.lyrics_alignment or 0) > (shuffled.lyrics_alignment or 0)
         ),
-        "deleted_line_found": float(worst["heard"] == deleted),
+        "deleted_line_found": float(worst["clarity"] == deleted),
         "deleted_line_found_by_attention": float(worst["score"] == deleted),
         "chance": 1 / len(lyrics.whole_lines),
         "onset_error_s": float(np.median(lyrics.onset_errors(taught))),

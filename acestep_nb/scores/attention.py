@@ -74,11 +74,12 @@ def lyric_attention(
     """
     chosen = alignment_heads(network) if heads is None else dict(heads)
     mixed, _, t = noised(latents.to(network.device, torch.float32), levels)
+    dtype = condition.hidden.dtype
     with listening(network, chosen, keys) as heard:
         network(
-            hidden_states=mixed.to(network.dtype),
-            timestep=t.to(network.dtype),
-            timestep_r=t.to(network.dtype),
+            hidden_states=mixed.to(dtype),
+            timestep=t.to(dtype),
+            timestep_r=t.to(dtype),
             encoder_hidden_states=condition.hidden.expand(len(levels), -1, -1),
             context_latents=condition.context.expand(len(levels), -1, -1),
             return_dict=False,

@@ -24,18 +24,19 @@ LEVEL = 0.7
 
 @torch.inference_mode()
 def errors(network: Any, condition: Condition, latents: Tensor) -> npt.NDArray[np.float32]:
-    """Squared error of the velocity at each latent frame, float32 `[frame]`; the noise is always the same."""
-    mixed, noise, t = noised(latents.to(network.device, torch.float32), (LEVEL,))
+    """Squared error of the velocity under each row of the condition: float32 `[row, frame]`, the noise the same."""
+    mixed, noise, t = noised(latents.to(network.device, torch.float32), (LEVEL,) * condition.takes)
+    dtype = condition.hidden.dtype
     velocity = network(
-        hidden_states=mixed.to(network.dtype),
-        timestep=t.to(network.dtype),
-        timestep_r=t.to(network.dtype),
+        hidden_states=mixed.to(dtype),
+        timestep=t.to(dtype),
+        timestep_r=t.to(dtype),
         encoder_hidden_states=condition.hidden,
         context_latents=condition.context,
         return_dict=False,
     )[0]
     wanted = noise - latents.to(noise)
-    error: npt.NDArray[np.float32] = (velocity.float() - wanted).square().mean(-1)[0].cpu().numpy()
+    error: npt.NDArray[np.float32] = (velocity.float() - wanted).square().mean(-1).cpu().numpy()
     return error
 
 

@@ -63,8 +63,8 @@ def renderers_view(
         latents = _filled_up(models, take, condition)
         scores = _aligned(models, condition, latents, take, tokens, replace(blank, notes=tuple(notes)))
         if listen:
-            without = conditioner.primary([replace(ask, song=replace(song, lyrics=WITHOUT_WORDS))])
-            scores = _listened(models, condition, without, latents, scores)
+            both = [ask, replace(ask, song=replace(song, lyrics=WITHOUT_WORDS))]
+            scores = _listened(models, conditioner.primary(both), latents, scores)
     return scores
 
 
@@ -124,6 +124,7 @@ def _aligned(
         take.options.inference_steps or models.kind.inference_steps
     )
     levels = (1 / steps, 1.0) if planned else (1 / steps,)
+    models.residence.bring("rendering")
     heard = lyric_attention(models.transformer, condition, latents, levels, tokens.rows, heads).numpy()
     frames = -(-len(take.latents) // models.transformer.config.patch_size)
     sounding, *plan = heard[..., :frames]
@@ -138,12 +139,13 @@ def _aligned(
     )
 
 
-def _listened(
-    models: Models, condition: Condition, without: Condition, latents: torch.Tensor, scores: Scores
-) -> Scores:
-    """The scores with what the listening test says of each line, and of all; of the whole take if none is timed."""
-    told = contrast.errors(models.transformer, condition, latents)
-    untold = contrast.errors(models.transformer, without, latents)
+def _listened(models: Models, condition: Condition, latents: torch.Tensor, scores: Scores) -> Scores:
+    """The scores with what the listening test says of each line, and of all; of the whole take if none is timed.
+
+    The condition has two rows, with the words and without.
+    """
+    models.residence.bring("rendering")
+    told, untold = contrast.errors(models.transformer, condition, latents)
 
     def heard(spans: list[tuple[float, float]]) -> float | None:
         return contrast.heard(told, untold, spans)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from acestep_nb.errors import AceStepError, ProjectError
+from acestep_nb.errors import AceStepError, InputError, ProjectError
 from acestep_nb.knobs import from_dict, to_dict
 
 SCHEMA = 1
@@ -40,6 +40,15 @@ class Line:
     end: float
     score: float | None = None
     heard: float | None = None
+
+    @property
+    def clarity(self) -> float | None:
+        """How clearly it is sung, all in all: the lower of `score` and `heard`, −1 where it is given no time at all."""
+        if self.score is None:
+            return None
+        if self.end <= self.start:
+            return -1.0
+        return self.score if self.heard is None else min(self.score, self.heard)
 
 
 @dataclass(frozen=True)
@@ -118,17 +127,9 @@ class Scores:
 
     @property
     def worst_line(self) -> Line | None:
-        """The line that is sung worst, if any is to be sung.
-
-        First come lines that are given no time at all, then the listening test decides where there was one, else
-        the score.
-        """
-        sung = [line for line in self.lines if line.score is not None]
-
-        def badness(line: Line) -> tuple[bool, float]:
-            return line.end > line.start, float(line.score or 0.0 if line.heard is None else line.heard)
-
-        return min(sung, key=badness, default=None)
+        """The line that is sung least clearly, if any is to be sung."""
+        known = [line for line in self.lines if line.clarity is not None]
+        return min(known, key=lambda line: line.clarity or 0.0, default=None)
 
     def to_json(self) -> str:
         """The scores as kept in `scores.json`: everything but the map."""
@@ -151,3 +152,16 @@ class Scores:
             raise ProjectError(
                 f"the scores cannot be read: {error}", field="scores", remedy=remedy
             ) from error
+
+
+def numbers(scores: Mapping[str, Scores], by: str) -> dict[str, float | None]:
+    """One number of each take by its name, such as that of `by="quality"`; `InputError` when no take has it."""
+    values = {name: getattr(one, by, None) for name, one in scores.items()}
+    if not any(isinstance(value, float) for value in values.values()):
+        raise InputError(
+            field="by",
+            value=by,
+            allowed="a number that one of the takes has",
+            remedy='Score the takes first, or choose another number, such as "lyrics_alignment".',
+        )
+    return values

@@ -1,6 +1,7 @@
 """Widgets: pieces of the browser that know words (takes, sound) and nothing of engines."""
 
+from acestep_nb.widgets.alignment import AlignmentMap, ScoreStrip
 from acestep_nb.widgets.code import CodeBlock
 from acestep_nb.widgets.player import Player
 
-__all__ = ["CodeBlock", "Player"]
+__all__ = ["AlignmentMap", "CodeBlock", "Player", "ScoreStrip"]

@@ -159,10 +159,12 @@ def test_an_alignment_comes_back_from_its_file():
         Alignment.from_bytes(found.to_bytes()[:100])
 
 
-def test_the_worst_line_is_one_that_is_not_sung_then_the_one_least_heard():
+def test_the_worst_line_is_one_that_is_not_sung_then_the_one_least_clear():
     tag, good, bad = Line("[A]", 0, 1), Line("b", 1, 2, 0.9, 0.1), Line("c", 2, 3, 0.2, 0.5)
-    late = Line("d", 3, 3, 0.0)
+    late, cut = Line("d", 3, 3, 0.0), Line("e", 3, 4, 0.05, 0.5)
+    assert [line.clarity for line in (tag, good, bad, late, cut)] == [None, 0.1, 0.2, -1.0, 0.05]
     assert Scores("", SIGNAL, lines=(tag, good, bad)).worst_line is good
+    assert Scores("", SIGNAL, lines=(tag, good, cut)).worst_line is cut
     assert Scores("", SIGNAL, lines=(tag, good, bad, late)).worst_line is late
     assert Scores("", SIGNAL, lines=(Line("b", 1, 2, 0.9), Line("c", 2, 3, 0.2))).worst_line.text == "c"
     assert Scores("", SIGNAL, lines=(tag,)).worst_line is None

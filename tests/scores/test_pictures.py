@@ -34,7 +34,9 @@ def test_the_map_shows_energy_path_and_lines(scores):
     assert (
         labels[:2] == ["[Verse]", "la lu"] and labels[2].startswith("$夜$ 🎵 a line") and len(labels[2]) == 32
     )
-    assert [bar.get_width() for bar in bars.patches] == [line.score or 0.0 for line in scores.lines]
+    assert [bar.get_width() for bar in bars.patches] == [
+        max(line.clarity or 0.0, 0.0) for line in scores.lines
+    ]
 
 
 @pytest.mark.parametrize("ground", [(255, 255, 255), (17, 17, 17)])

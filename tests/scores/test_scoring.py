@@ -246,3 +246,16 @@ def test_nano_sings_what_it_is_given():
 
 def test_nano_names_its_heads():
     assert Engine.load("nano", planner=False)._models.transformer.config[ALIGNMENT_HEADS]
+
+
+def test_a_take_draws_its_own_alignment(engine, take, tmp_path):
+    made = take(MIXED)
+    with pytest.raises(InputError, match="not scored") as caught:
+        made.plot_alignment()
+    assert "engine.score(take)" in caught.value.remedy
+    figure = made.plot_alignment(engine.score(made))
+    kept = History(tmp_path).add(made)
+    engine.score(kept)
+    for picture in (figure, kept.plot_alignment()):
+        labels = [label.get_text() for label in picture.axes[0].get_yticklabels()]
+        assert labels == [line for line in MIXED.split("\n") if line]
