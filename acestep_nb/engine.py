@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acestep_nb.adapting import Adapters, refuse_while_training
 from acestep_nb.checkpoints.fit import Placement
 from acestep_nb.errors import InputError
 from acestep_nb.ladder import Ladder, clean_up
@@ -45,6 +46,7 @@ class Engine(Planning, Scoring):
         self._ladder = Ladder(placement or Placement(models.device.type, self.dtype), self._renders, planner)
         self._lock = threading.Lock()
         self._freed = False
+        self._adapters = Adapters(self)
 
     @classmethod
     def load(
@@ -98,6 +100,11 @@ class Engine(Planning, Scoring):
         return self._ladder.placement
 
     @property
+    def adapters(self) -> Adapters:
+        """Adapters (LoRA) of the renderer: load, weigh and unload them, and train your own."""
+        return self._adapters
+
+    @property
     def name(self) -> str:
         """Name of the checkpoint."""
         return self._models.name
@@ -134,8 +141,10 @@ class Engine(Planning, Scoring):
     @contextmanager
     def _turn(self, cancel: threading.Event | None) -> Iterator[None]:
         """The networks for this thread alone; waiting for another thread can be cancelled."""
+        refuse_while_training()
         while not self._lock.acquire(timeout=_POLL):
             stop_if(cancel)
+            refuse_while_training()
         try:
             if self._freed:
                 raise InputError("this engine was freed", field="engine", remedy="Load the model again.")

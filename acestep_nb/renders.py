@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.audio import Audio, Samples
 from acestep_nb.codes import LATENT_CHANNELS, SAMPLE_RATE, SAMPLES_PER_LATENT
 from acestep_nb.edits import Edit, Source
@@ -155,6 +156,8 @@ class Renders:
         self.models = models
         self.codec = Codec(models.vae, models.residence)
         self.conditioner = Conditioner(models)
+        self.adapters: tuple[AdapterUse, ...] = ()
+        """The adapters that the renderer has, as its takes tell of them."""
         self._renderer = Renderer(models)
 
     @property
@@ -293,6 +296,7 @@ class Renders:
             codes=draft.words.codes,
             planned=draft.words.planned,
             reference=order.referred,
+            adapters=self.adapters,
             notes=(*order.notes, *draft.notes),
             checkpoint=self.models.name,
             checkpoint_hash=self.models.hash,

@@ -44,7 +44,6 @@ LAYERS = {
     "models": {
         *("checkpoints", "renderer", "planner", "codec", "nano.codec"),
         *(f"adapters.{name}" for name in ("files", "loading", "lessons", "training", "teaching", "memory")),
-        *(f"adapters.{name}" for name in ("files", "loading", "lessons", "training", "teaching", "memory")),
         *("scores.attention", "scores.quality", "scores.reading", "scores.contrast", "scores.judging"),
     },
     "engine": {
@@ -60,7 +59,7 @@ LAYERS = {
         "jobs",
     },
     "panels": {"panels"},
-    "tools": {"bench", "cli", "lab", "doctor", "__main__", "nano"},
+    "tools": {"bench", "cli", "downloading", "lab", "doctor", "__main__", "nano"},
 }
 MAY_IMPORT = {
     "words": {"words"},
