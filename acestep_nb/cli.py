@@ -1,4 +1,4 @@
-"""The command line: ``acestep-nb lab · generate · doctor · eval · bench``; its options take their words from knobs."""
+"""The command line: ``acestep-nb lab · generate · download · doctor · eval · bench``; knobs give them words."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import acestep_nb
+from acestep_nb import downloading
 from acestep_nb.bench import PARTS, figures_of
 from acestep_nb.edits import EDIT_TASKS, TRACKS, Edit, RepaintOptions
 from acestep_nb.errors import AceStepError, Cancelled, InputError
@@ -72,7 +73,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="acestep-nb", description="Words become a song.")
     parser.add_argument("--version", action="version", version=acestep_nb.__version__)
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="lab | generate | doctor | eval | bench"
+        dest="command", required=True, metavar="lab | generate | download | doctor | eval | bench"
     )
 
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab; options go on to JupyterLab")
@@ -91,6 +92,10 @@ def _parse(words: list[str]) -> argparse.Namespace:
     )
     generate.set_defaults(run=_generate)
 
+    fetching = commands.add_parser("download", help="fetch the full-size models, or tell what there is")
+    downloading.add_options(fetching)
+    fetching.set_defaults(run=_download)
+
     doctor = commands.add_parser("doctor", help="tell what is installed, on which machine, and what is amiss")
     doctor.set_defaults(run=_doctor)
 
@@ -106,9 +111,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
     for command in (generate, measure):
         command.add_argument("--model", default="nano", help="a checkpoint's name or folder (default: nano)")
-    for command in (generate, doctor, measure, bench):
+    for command in (generate, fetching, doctor, measure, bench):
         command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    for command in (lab, generate, doctor, measure, bench):
+    for command in (lab, generate, fetching, doctor, measure, bench):
         command.add_argument(
             "--traceback", action="store_true", help="let an unforeseen error show where it is"
         )
@@ -184,6 +189,17 @@ def _lab(args: argparse.Namespace) -> int:
     from acestep_nb.lab import open_lab
 
     return open_lab(args.rest)
+
+
+def _download(args: argparse.Namespace) -> int:
+    if args.list:
+        rows = downloading.listed()
+        print(json.dumps({"models": rows}) if args.json else downloading.in_words(rows))
+        return 0
+    with contextlib.redirect_stdout(sys.stderr):
+        result = downloading.fetch(args, _say)
+    print(json.dumps(result) if args.json else "\n".join(result["models"]))
+    return 0
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import torch
-from helpers import build_oobleck
+from published import WEIGHTS, build_family
 from safetensors.torch import load_file, save_file
 
 from acestep_nb.checkpoints import find, original, verify, write_manifest
@@ -15,47 +15,13 @@ from acestep_nb.checkpoints.loading import load
 from acestep_nb.checkpoints.locate import FOLDER_VARIABLE, names
 from acestep_nb.errors import CheckpointError
 
-WEIGHTS = "model.safetensors"
 SHARED = ("vae", TEXT_ENCODER)
-
-
-def old_name(component, key):
-    """The name that a tensor of diffusers' modules had when it was published."""
-    for old, new in original._RENAMED.items():
-        key = key.replace(new, old)
-    key = re.sub(r"^proj_(in|out)_conv\.", r"proj_\1.1.", key)
-    if key == "null_condition_emb":
-        return key
-    prefix = next(prefix for prefix, name in original._PREFIXES.items() if name == component)
-    return prefix + key
-
-
-def config_of(models, **changes):
-    encoder, tokenizer = dict(models.condition_encoder.config), dict(models.audio_tokenizer.config)
-    merged = tokenizer | encoder | dict(models.transformer.config) | {"hidden_size": 32, "layer_types": None}
-    merged = {name: value for name, value in merged.items() if not name.startswith("_") and value is not None}
-    return merged | {"model_type": "acestep", "model_version": "turbo", "is_turbo": True} | changes
 
 
 @pytest.fixture(scope="module")
 def family(tmp_path_factory, tiny_models, tiny_checkpoint):
     """A folder with one renderer, and beside it the codec and the text encoder."""
-    place = tmp_path_factory.mktemp("published")
-    folder = place / "acestep-v15-turbo"
-    folder.mkdir()
-    weights = {}
-    for component in original.CLASSES:
-        for key, tensor in getattr(tiny_models, component).state_dict().items():
-            if key != "silence_latent":
-                weights[old_name(component, key)] = tensor.clone()
-    save_file(weights, folder / WEIGHTS)
-    silence = tiny_models.condition_encoder.silence_latent[:, :500].transpose(1, 2).contiguous()
-    torch.save(silence, folder / "silence_latent.pt")
-    (folder / "config.json").write_text(json.dumps(config_of(tiny_models)))
-    build_oobleck().save_pretrained(place / "vae")
-    shutil.copytree(tiny_checkpoint / "text_encoder", place / TEXT_ENCODER)
-    shutil.copytree(tiny_checkpoint / "tokenizer", place / TEXT_ENCODER, dirs_exist_ok=True)
-    return place
+    return build_family(tmp_path_factory.mktemp("published"), tiny_models, tiny_checkpoint)
 
 
 @pytest.fixture
