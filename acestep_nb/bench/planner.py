@@ -2,7 +2,8 @@
 
 Ours writes the codes of all takes together; theirs writes one take after the other, each with a mask over the
 whole vocabulary. Runs alternate, so that whatever else the machine does meets both; the figure is the median of
-the ratios of neighbouring runs. Reading the prompts counts on both sides.
+the ratios of neighbouring runs. Reading the prompts counts on both sides. On a slow machine fewer pairs are run, and
+a model of fewer layers, so that all of it takes about ten minutes at most.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,17 @@ TARGET, GRAMMAR_TARGET = 2.5, 0.02
 _PROMPT, _EMPTY = 400, 320  # tokens of the two prompts, of a song with lyrics
 _WORDS = 48  # tokens that are written under the grammar
 _SPARE_MEMORY = 3.0  # times the size of the weights
+_LAYERS = (28, 14, 7, 3)  # that are tried, the released number first
+_RACE_SECONDS = 420.0  # for all pairs together
+_TRIAL = (2, 8)  # codes that are written to see whether both sides agree, and how long a pair will take
+_BOTH = 1.4  # times the seconds of their run, the target being what it is
+_TOLD = 25  # codes between words about how far a run is
 _OPTIONS = PlanOptions()
+Tell = Callable[[str], None]
+
+
+def _silent(words: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,7 @@ class Race:
         stem = tokens[: _EMPTY - 5]
         return Prompt.of(tokens, stem), Prompt.of([*stem, *tokens[-5:]], stem)
 
-    def ours(self, options: PlanOptions) -> list[list[int]]:
+    def ours(self, options: PlanOptions, tell: Tell = _silent) -> list[list[int]]:
         """The tokens of each take by our loop."""
         head = Head(self.network.lm_head.weight, [*range(FIRST_CODE, FIRST_CODE + CODEBOOK), END])
         lines = [
@@ -126,10 +137,16 @@ class Race:
             )
             for seed in range(self.takes)
         ]
-        write(Reader(self.network), lines, head, options, lambda: None)
+
+        def on_token() -> None:
+            made = len(lines[0].written)
+            if made % _TOLD == 0:
+                tell(f"ours, code {made} of {self.codes}")
+
+        write(Reader(self.network), lines, head, options, on_token)
         return [line.written for line in lines]
 
-    def theirs(self, options: PlanOptions) -> list[list[int]]:
+    def theirs(self, options: PlanOptions, tell: Tell = _silent) -> list[list[int]]:
         """The tokens of each take by `generate`."""
         conditional, unconditional = (
             torch.tensor([prompt.tokens], device=self.device) for prompt in self.prompts
@@ -144,6 +161,7 @@ class Race:
             }
         found = []
         for seed in range(self.takes):
+            tell(f"theirs, take {seed + 1} of {self.takes}")
             torch.manual_seed(seed)
             written = self.network.generate(
                 conditional,
@@ -162,29 +180,14 @@ class Race:
 
 
 def measure(
-    on_progress: Callable[[str], None],
-    size: Size | None = None,
-    codes: int = CODES,
-    pairs: int = PAIRS,
+    on_progress: Tell, size: Size | None = None, codes: int = CODES, pairs: int = PAIRS
 ) -> dict[str, Any]:
     """The figures of the race, of the grammar, and of the machine's memory."""
     cuda = torch.cuda.is_available()
     device, dtype = torch.device("cuda" if cuda else "cpu"), torch.bfloat16 if cuda else torch.float32
-    size = size or _fitting(device, dtype)
-    on_progress(f"making a model of {size.weights / 1e6:,.0f} million weights")
-    race = Race(size.network(device, dtype), codes=codes)
-    cold = PlanOptions(temperature=0)
-    on_progress("comparing what both write")
-    short = Race(race.network, takes=1, codes=min(codes, 10))
-    agrees = short.ours(cold) == short.theirs(cold)
-    times: dict[str, list[float]] = {"ours": [], "theirs": []}
-    sides: dict[str, Callable[[PlanOptions], object]] = {"ours": race.ours, "theirs": race.theirs}
-    for pair in range(pairs):
-        for name in sorted(sides, reverse=bool(pair % 2)):
-            on_progress(f"run {pair + 1} of {pairs}: {name}")
-            began = time.perf_counter()
-            sides[name](_OPTIONS)
-            times[name].append(time.perf_counter() - began)
+    sizes = _fitting(device, dtype) if size is None else [size]
+    race, size, agrees = _racers(sizes, device, dtype, codes, on_progress)
+    times = _raced(race, pairs, on_progress)
     made = race.takes * codes
     ratios = [other / own for own, other in zip(times["ours"], times["theirs"])]
     on_progress("the grammar and the machine's memory")
@@ -195,11 +198,12 @@ def measure(
         "dtype": str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
+        "layers": size.layers,
         "weights": size.weights,
         "vocabulary": VOCABULARY,
         "takes": race.takes,
         "codes": codes,
-        "pairs": pairs,
+        "pairs": len(ratios),
         **{f"{name}_codes_per_s": round(made / statistics.median(spent), 2) for name, spent in times.items()},
         "ratio": round(statistics.median(ratios), 2),
         "ratios": [round(ratio, 2) for ratio in ratios],
@@ -208,6 +212,50 @@ def measure(
         "grammar": {**_grammar(race), "target": GRAMMAR_TARGET},
         "memory": _memory(race, size, statistics.median(times["ours"]) / codes),
     }
+
+
+def _racers(
+    sizes: Sequence[Size], device: torch.device, dtype: torch.dtype, codes: int, on_progress: Tell
+) -> tuple[Race, Size, bool]:
+    """A model of the first size that is quick enough (else of the last), and whether both sides write the same."""
+    for size in sizes:
+        on_progress(f"making a model of {size.weights / 1e6:,.0f} million weights")
+        race = Race(size.network(device, dtype), codes=codes)
+        on_progress("comparing what both write")
+        agrees, seconds = _trial(race)
+        if seconds <= _RACE_SECONDS:
+            break
+    return race, size, agrees
+
+
+def _trial(race: Race) -> tuple[bool, float]:
+    """Whether both sides write the same, and about how many seconds a pair of runs will take."""
+    cold = PlanOptions(temperature=0)
+    few, more = (Race(race.network, takes=1, codes=min(race.codes, count)) for count in _TRIAL)
+    moments = [time.perf_counter()]
+    for one in (few, more):
+        other = one.theirs(cold)
+        moments.append(time.perf_counter())
+    begin, end = moments[1] - moments[0], moments[2] - moments[1]
+    step = max(end - begin, 0.0) / max(more.codes - few.codes, 1)
+    take = begin + step * (race.codes - few.codes)
+    return more.ours(cold) == other, _BOTH * race.takes * take
+
+
+def _raced(race: Race, pairs: int, on_progress: Tell) -> dict[str, list[float]]:
+    """Seconds of each run, `pairs` of them on either side, or as many as there is time for."""
+    times: dict[str, list[float]] = {"ours": [], "theirs": []}
+    sides = {"ours": race.ours, "theirs": race.theirs}
+    start = time.perf_counter()
+    for pair in range(pairs):
+        if pair and (time.perf_counter() - start) * (pair + 1) / pair > _RACE_SECONDS:
+            break
+        number = f"run {pair + 1} of {pairs}"
+        for name in sorted(sides, reverse=bool(pair % 2)):
+            began = time.perf_counter()
+            sides[name](_OPTIONS, lambda words, number=number: on_progress(f"{number}: {words}"))
+            times[name].append(time.perf_counter() - began)
+    return times
 
 
 class _Timed:
@@ -294,14 +342,12 @@ def _memory(race: Race, size: Size, step: float) -> dict[str, float]:
     }
 
 
-def _fitting(device: torch.device, dtype: torch.dtype) -> Size:
-    """The released size, with fewer layers where memory is short."""
+def _fitting(device: torch.device, dtype: torch.dtype) -> list[Size]:
+    """The released size, and those with fewer layers, as far as they fit into memory."""
     free = psutil.virtual_memory().available if device.type == "cpu" else torch.cuda.mem_get_info()[0]
     bytes_each = torch.empty(0, dtype=dtype).element_size()
-    for layers in (28, 14, 7):
-        if Size(layers=layers).weights * bytes_each * _SPARE_MEMORY < free:
-            return Size(layers=layers)
-    return Size(layers=3)
+    sizes = [Size(layers=layers) for layers in _LAYERS]
+    return [size for size in sizes if size.weights * bytes_each * _SPARE_MEMORY < free] or sizes[-1:]
 
 
 def large_tokenizer() -> PreTrainedTokenizerFast:
