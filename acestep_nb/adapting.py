@@ -184,7 +184,8 @@ class Adapters:
     ) -> Trained:
         """Teach the renderer a style: an adapter from labelled songs, written into `folder`.
 
-        `songs` is a dataset, its JSON file, or a folder of tensors that the original's preprocessing wrote. When
+        `songs` is a dataset, its JSON file, a folder of songs, or one of tensors that the original's preprocessing
+        wrote. When
         the folder holds a training with the same songs and options, it goes on from its last step: stopping at
         any step loses nothing, and the result is the same to the last bit. Every `options.preview_every` epochs
         `on_preview` gets a take of `preview` (else of the first song's words), always from one seed.
@@ -275,13 +276,13 @@ class Adapters:
         self, songs: Dataset | str | Path, folder: Path, tell: OnTraining
     ) -> tuple[list[Lesson], list[str], Song | None]:
         """What is to be learned, what cannot be, and the words of the first song."""
-        from acestep_nb.adapters.lessons import prepare, read_prepared
+        from acestep_nb.adapters.lessons import MANIFEST, prepare, read_prepared
 
         if not isinstance(songs, Dataset):
             place = Path(songs).expanduser()
-            if place.is_dir():
+            if (place / MANIFEST).is_file() or any(place.glob("*.pt")):
                 return read_prepared(place), [], None
-            songs = Dataset.load(place)
+            songs = Dataset.scan(place) if place.is_dir() else Dataset.load(place)
         renders = self._engine._renders
 
         def on_song(done: int, count: int) -> None:

@@ -30,22 +30,24 @@ def label(
 
     With `transcribe_lyrics` songs that sing and have no words get those that are heard; with `form` lyrics are
     put in form. A song that cannot be heard is named in `problems`, and the others go on. `on_song` hears how
-    many are done; it may raise `Cancelled` to stop, and everything labelled until then is lost unless it was
-    kept by the caller.
+    many are done; when it or the work raises `Cancelled`, the rest stays as it was.
     """
     samples, problems = list(dataset.samples), []
-    for number, sample in enumerate(samples):
-        on_song(number, len(samples))
-        if only_unlabeled and sample.labeled and sample.caption:
-            continue
-        try:
-            heard = hear(dataset.path_of(sample))
-            samples[number] = _in_form(_filled(sample, heard, transcribe_lyrics), form)
-        except Cancelled:
-            raise
-        except AceStepError as error:
-            problems.append(f"{sample.filename}: {error}")
-    on_song(len(samples), len(samples))
+    try:
+        for number, sample in enumerate(samples):
+            on_song(number, len(samples))
+            if only_unlabeled and sample.labeled and sample.caption:
+                continue
+            try:
+                heard = hear(dataset.path_of(sample))
+                samples[number] = _in_form(_filled(sample, heard, transcribe_lyrics), form)
+            except Cancelled:
+                raise
+            except AceStepError as error:
+                problems.append(f"{sample.filename}: {error}")
+        on_song(len(samples), len(samples))
+    except Cancelled:
+        problems.append("stopped: the songs behind are not labelled")
     return replace(dataset, samples=tuple(samples), problems=(*dataset.problems, *problems))
 
 

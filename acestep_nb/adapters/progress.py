@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from acestep_nb.adapters.sharing import push_to_hub
+
 FINAL, LATEST, STATE, LOG = "final/adapter", "latest/adapter", "state.safetensors", "log.jsonl"
 
 
@@ -63,6 +65,12 @@ class Trained:
     def adapter(self) -> Path:
         """The folder of the finished adapter, as it is exchanged."""
         return self.folder / FINAL
+
+    def push_to_hub(
+        self, repo: str, *, private: bool = True, about: str = "", activation_word: str = ""
+    ) -> str:
+        """Put the adapter on the Hugging Face hub with a page about it, as `sharing.push_to_hub` tells."""
+        return push_to_hub(self.adapter, repo, private=private, about=about, activation_word=activation_word)
 
 
 def read_losses(folder: Path) -> tuple[float, ...]:
