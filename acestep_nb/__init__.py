@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from acestep_nb.scores.values import Line, Scores
     from acestep_nb.seeds import Seeds
     from acestep_nb.takes import Take
-    from acestep_nb.widgets import AlignmentMap, Player, ScoreStrip
+    from acestep_nb.widgets import AlignmentMap, Compare, Player, ScoreStrip
 
 __version__ = "0.1.0"
 
@@ -52,6 +52,7 @@ __all__ = [
     "Audio",
     "Cancelled",
     "CheckpointError",
+    "Compare",
     "Edit",
     "Engine",
     "History",
@@ -87,6 +88,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Compare": "acestep_nb.widgets",
     "AlignmentMap": "acestep_nb.widgets",
     "Audio": "acestep_nb.audio",
     "Edit": "acestep_nb.edits",

@@ -2,6 +2,7 @@
 
 from acestep_nb.widgets.alignment import AlignmentMap, ScoreStrip
 from acestep_nb.widgets.code import CodeBlock
+from acestep_nb.widgets.compare import Compare
 from acestep_nb.widgets.player import Player
 
-__all__ = ["AlignmentMap", "CodeBlock", "Player", "ScoreStrip"]
+__all__ = ["AlignmentMap", "CodeBlock", "Compare", "Player", "ScoreStrip"]
