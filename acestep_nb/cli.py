@@ -73,7 +73,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="acestep-nb", description="Words become a song.")
     parser.add_argument("--version", action="version", version=acestep_nb.__version__)
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="lab | generate | download | doctor | eval | bench"
+        dest="command", required=True, metavar="lab | generate | download | doctor | eval | bench | gallery"
     )
 
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab; options go on to JupyterLab")
@@ -109,11 +109,15 @@ def _parse(words: list[str]) -> argparse.Namespace:
     bench.add_argument("part", metavar="PART", help=f"what to measure: {', '.join(PARTS)}")
     bench.set_defaults(run=_bench)
 
-    for command in (generate, measure):
+    shown = commands.add_parser("gallery", help="render a small sound and a picture for each task")
+    shown.add_argument("folder", nargs="?", default="docs/gallery", help="where to (default: docs/gallery)")
+    shown.set_defaults(run=_gallery)
+
+    for command in (generate, measure, shown):
         command.add_argument("--model", default="nano", help="a checkpoint's name or folder (default: nano)")
-    for command in (generate, fetching, doctor, measure, bench):
+    for command in (generate, fetching, doctor, measure, bench, shown):
         command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    for command in (lab, generate, fetching, doctor, measure, bench):
+    for command in (lab, generate, fetching, doctor, measure, bench, shown):
         command.add_argument(
             "--traceback", action="store_true", help="let an unforeseen error show where it is"
         )
@@ -230,6 +234,16 @@ def _bench(args: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):
         figures = figures_of(args.part, on_progress=_say)
     print(json.dumps(figures, indent=None if args.json else 1))
+    return 0
+
+
+def _gallery(args: argparse.Namespace) -> int:
+    from acestep_nb.gallery import make_gallery
+
+    with contextlib.redirect_stdout(sys.stderr):
+        files = make_gallery(acestep_nb.Engine.load(args.model), args.folder, on_progress=_say)
+    told = [str(file) for file in files]
+    print(json.dumps({"files": told}) if args.json else "\n".join(told))
     return 0
 
 
