@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from acestep_nb.plots import alignment_map, score_strip, spectrogram
     from acestep_nb.scores.values import Line, Scores
     from acestep_nb.seeds import Seeds
+    from acestep_nb.sweeps import Sweep, sweep
     from acestep_nb.takes import Take
     from acestep_nb.widgets import AlignmentMap, Compare, Player, ScoreStrip
 
@@ -70,6 +71,7 @@ __all__ = [
     "Seeds",
     "Song",
     "Studio",
+    "Sweep",
     "Take",
     "__version__",
     "alignment_map",
@@ -85,6 +87,7 @@ __all__ = [
     "slice_codes",
     "spectrogram",
     "spectrograms",
+    "sweep",
 ]
 
 _HOMES = {
@@ -103,6 +106,7 @@ _HOMES = {
     "Scores": "acestep_nb.scores.values",
     "Seeds": "acestep_nb.seeds",
     "Studio": "acestep_nb.panels",
+    "Sweep": "acestep_nb.sweeps",
     "Take": "acestep_nb.takes",
     "alignment_map": "acestep_nb.plots",
     "asked_and_measured": "acestep_nb.charts",
@@ -117,6 +121,7 @@ _HOMES = {
     "slice_codes": "acestep_nb.codes",
     "spectrogram": "acestep_nb.plots",
     "spectrograms": "acestep_nb.charts",
+    "sweep": "acestep_nb.sweeps",
 }
 
 

@@ -59,7 +59,7 @@ class Change:
 
     def __str__(self) -> str:
         before, after = _apart(self.before, self.after)
-        told = (_told(before, self.rule), _told(after, self.rule))
+        told = (value_in_words(before, self.rule), value_in_words(after, self.rule))
         if told[0] == told[1]:  # long values that differ somewhere inside
             return _("{label} changed", label=self.label)
         return f"{self.label} {told[0]} → {told[1]}"
@@ -127,8 +127,8 @@ def _apart(before: Any, after: Any) -> tuple[Any, Any]:
     return "…" * (start > 0) + before[start:], "…" * (start > 0) + after[start:]
 
 
-def _told(value: Any, rule: Knob | None) -> str:
-    """A value in a few words."""
+def value_in_words(value: Any, rule: Knob | None) -> str:
+    """The value of a field in a few words, as its knob names it: "auto", "on", "92 bpm", "A minor"."""
     if value is None or value == ():
         return _("auto") if rule is not None and rule.optional else "–"
     if isinstance(value, bool):
@@ -155,7 +155,7 @@ def _told_list(values: tuple[Any, ...], rule: Knob | None) -> str:
         return f"{values[0]:.10g}–{values[1]:.10g} s"
     if all(isinstance(value, int) for value in values):
         return _("{count} codes", count=len(values))
-    return ", ".join(_told(value, None) for value in values)
+    return ", ".join(value_in_words(value, None) for value in values)
 
 
 @dataclass(frozen=True)

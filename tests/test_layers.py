@@ -59,7 +59,7 @@ LAYERS = {
         "jobs",
     },
     "panels": {"panels"},
-    "tools": {"bench", "cli", "downloading", "gallery", "lab", "doctor", "__main__", "nano"},
+    "tools": {"bench", "cli", "downloading", "lab", "doctor", "__main__", "nano"},
 }
 MAY_IMPORT = {
     "words": {"words"},
