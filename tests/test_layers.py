@@ -38,7 +38,19 @@ LAYERS = {
             f"checkpoints.{name}"
             for name in ("index", "locate", "manifest", "weighing", "registry", "fit", "download")
         ),
-        *("adapters", "scores", "locales", "marks", "index", "lineage", "exports", "levels", "params", "sweeps", "renderer.schedules"),
+        *(
+            "adapters",
+            "scores",
+            "locales",
+            "marks",
+            "index",
+            "lineage",
+            "exports",
+            "levels",
+            "params",
+            "sweeps",
+            "renderer.schedules",
+        ),
     },
     "widgets": {"widgets", "plots", "charts"},
     "models": {
@@ -59,7 +71,7 @@ LAYERS = {
         "jobs",
     },
     "panels": {"panels"},
-    "tools": {"bench", "cli", "downloading", "lab", "doctor", "__main__", "nano"},
+    "tools": {"bench", "cli", "downloading", "gallery", "lab", "doctor", "__main__", "nano"},
 }
 MAY_IMPORT = {
     "words": {"words"},
