@@ -132,7 +132,8 @@ def write_adapter(
     kept = {exchanged(key): value.detach().cpu().contiguous() for key, value in tensors.items()}
     values = {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout, "target_modules": targets}
     told = {f"transformer.{name}": value for name, value in values.items()}
-    weights = safetensors.torch.save(kept, metadata={"format": "pt", DIFFUSERS_HEADER: json.dumps(told)})
+    # one entry alone: several would be written in any order, and the same weights had different hashes
+    weights = safetensors.torch.save(kept, metadata={DIFFUSERS_HEADER: json.dumps(told)})
     with disk_errors(folder, "adapter"):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / WEIGHTS, weights)

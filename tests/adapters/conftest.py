@@ -9,9 +9,6 @@ import pytest
 
 from acestep_nb import Audio
 from acestep_nb.adapters.dataset import Dataset
-from acestep_nb.adapters.options import LoraOptions
-
-QUICK = LoraOptions(rank=4, alpha=8, epochs=3, batch_size=2, learning_rate=1e-2, save_every=1)
 
 
 def write_songs(folder: Path, count: int = 3, seconds: float = 6.0) -> Path:
