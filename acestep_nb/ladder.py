@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from acestep_nb.checkpoints.fit import LADDER, MOST_TAKES, NARROW, Placement, Rung, sparer
+from acestep_nb.checkpoints.fit import LADDER, NARROW, Placement, Rung, sparer
 from acestep_nb.errors import RenderError
 from acestep_nb.renders import Order, Progress, Renders
 
@@ -33,20 +33,16 @@ class Ladder:
         self.placement = placement
         self._renders = renders
         self._residence = renders.models.residence
-        if planner is not None:
-            self._residence.add("planning", [planner.network])
+        self._residence.add("planning", [None if planner is None else planner.network])
         if placement.tile == NARROW:
             renders.codec.work_in(NARROW)
-
-    @property
-    def _at_once(self) -> int:
-        return self.placement.takes if self.placement.device != "cpu" else MOST_TAKES
 
     def takes(self, order: Order) -> Iterator[Take]:
         """The takes of an order, as many at once as there is room for; their notes say what was given up."""
         done, notes = 0, order.notes
         while done < len(order.seeds):
-            count = min(self._at_once, len(order.seeds) - done)
+            seconds = max(words.seconds for words in order.words)
+            count = min(self.placement.at_once(seconds), len(order.seeds) - done)
             standing = (EIGHT_BITS,) if self.placement.int8 else ()
             try:
                 for take in self._renders.takes(
@@ -67,7 +63,7 @@ class Ladder:
         made: list[T] = []
         notes: tuple[str, ...] = ()
         while len(made) < len(seeds):
-            some = seeds[len(made) : len(made) + self._at_once]
+            some = seeds[len(made) : len(made) + self.placement.at_once(0)]
             try:
                 self._bring("planning")
                 made += write(some)
@@ -111,10 +107,14 @@ class Ladder:
 
     def _take_a_byte(self) -> None:
         from acestep_nb.checkpoints.int8 import quantize
+        from acestep_nb.checkpoints.loading import TO_INT8
 
-        for kind in ("rendering", "planning"):
+        chosen = [getattr(self._renders.models, name) for name in TO_INT8]
+        for kind in ("reading", "rendering", "planning"):
             for network in self._residence.at_home(kind):
-                quantize(network)
+                if kind == "planning" or network in chosen:
+                    quantize(network)
+        self._renders.conditioner.forget()
 
 
 def _part(order: Order, done: int, count: int) -> Order:

@@ -44,22 +44,25 @@ def place(
     Raises `CheckpointError` when a folder is not there, or when its networks cannot fit into all the memory that
     the machine has; `InputError` for an unusable device or number format.
     """
+    import torch
+
     where = _device(device)
     folder = find(name_or_path)
-    planners = _planner_folders(planner, folder)
+    planners, named = _planner_folders(planner, folder)
     wish = Wish(
         weights_of(folder),
         {name: parameters(path) for name, path in planners.items()},
-        planner=next(iter(planners), "") if planner else "" if planner is False else None,
+        planner=named,
         dtype=_checked(dtype),
         offload=offload,
         int8=int8,
     )
     machine = this_machine(str(where))
     placement = fit(machine, wish)
-    if (
-        placement.needed > machine.memory and machine.device == "cpu"
-    ):  # it would end this program, or the machine
+    if device is None and machine.device != "cpu" and not placement.fits:
+        where, machine = torch.device("cpu"), this_machine("cpu")
+        placement = fit(machine, wish)
+    if machine.device == "cpu" and placement.needed > machine.memory:  # it would end this program
         raise CheckpointError(
             f"{folder.name} {placement}",
             field="memory",
@@ -92,17 +95,17 @@ def wish_of(wanted: Model, planner: str | None = None) -> Wish:
     return Wish(weights, planners, planner, guided)
 
 
-def _planner_folders(wanted: WhichPlanner, checkpoint: Path) -> Mapping[str, Path]:
-    """The planner that was asked for; else the one that the checkpoint brings along; else the published ones here."""
+def _planner_folders(wanted: WhichPlanner, checkpoint: Path) -> tuple[Mapping[str, Path], str | None]:
+    """The planner that was asked for, else the one that the checkpoint brings along, and its name ("": none);
+    else the published ones that are here, for the machine to choose from.
+    """
     from acestep_nb.planner.loading import find_planner, own_planner
 
     if wanted is False:
-        return {}
-    if wanted is not None:
-        folder = find_planner(wanted, checkpoint)
-        return {folder.name: folder}
-    if own := own_planner(checkpoint):
-        return {own.name: own}
+        return {}, ""
+    own = own_planner(checkpoint) if wanted is None else find_planner(wanted, checkpoint)
+    if own is not None:
+        return {own.name: own}, own.name
     here = {}
     for known in models():
         if known.role == "planner":
@@ -110,7 +113,7 @@ def _planner_folders(wanted: WhichPlanner, checkpoint: Path) -> Mapping[str, Pat
                 here[known.name] = find_planner(known.name, checkpoint)
             except CheckpointError:
                 continue
-    return here
+    return here, None
 
 
 def _device(name: str | None) -> torch.device:

@@ -221,7 +221,9 @@ def _get(file: File, fetched: _Counter) -> None:
     have = file.have
     if have < file.size or not file.part.is_file():
         with _Part(file.part, fetched) as part:
-            http_get(url, part, resume_size=have, headers=_utilities().build_hf_headers(), expected_size=file.size)
+            http_get(
+                url, part, resume_size=have, headers=_utilities().build_hf_headers(), expected_size=file.size
+            )
 
 
 def _listing(repo: str, revision: str | None) -> Any:

@@ -35,10 +35,13 @@ _PROMPT, _TOKENS_PER_SECOND, _ROWS = (
     5,
     2,
 )  # words before the codes; with guidance each take has two rows
-_INT8 = {
-    "plan": 1.4,
-    "render": 1.1,
-}  # bytes a weight when those of the layers take one: tables of words stay wide
+_INT8 = 1.1  # bytes a weight where those of the layers take one
+_WIDE_SHARE = {
+    "plan": 0.24,
+    "read": 0.26,
+    "render": 0.01,
+}  # of weights outside the layers: tables of words, codes
+_MPS_TOGETHER = 180  # seconds; longer takes are computed one by one there, as the original does
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,12 @@ class Placement:
     memory: float = 0.0
     reasons: tuple[str, ...] = ()
 
+    def at_once(self, seconds: float) -> int:
+        """How many takes of that length are computed together; on a CPU, which computes them alone, no matter."""
+        if self.device == "cpu":
+            return MOST_TAKES
+        return 1 if self.device == "mps" and seconds > _MPS_TOGETHER else self.takes
+
     @property
     def fits(self) -> bool:
         """Whether the arithmetic says that it will work."""
@@ -147,7 +156,10 @@ def fit(machine: Machine, wish: Wish) -> Placement:
     When nothing helps, the smaller planners and then none are tried, unless one was asked for by name; what
     still does not fit says so (`fits`).
     """
-    tried = [_placed(machine, wish, planner) for planner in _planners(machine, wish)]
+    tried = []
+    for planner in _planners(machine, wish):
+        both = [_placed(machine, wish, planner, dtype) for dtype in _dtypes(machine, wish)]
+        tried += sorted(both, key=lambda one: one.int8)  # half the width hurts less than a quarter
     best = next((one for one in tried if one.fits), tried[-1])
     return replace(best, reasons=(*_why(machine, wish, best), *_what(best)))
 
@@ -177,11 +189,15 @@ def needed(placement: Placement, wish: Wish, planner: float, takes: int, seconds
     wide = _BYTES[placement.dtype]
     planning = wide if placement.device == "cuda" else 4  # elsewhere the planner computes in float32
     weights = {
-        "plan": planner * (_INT8["plan"] if placement.int8 else planning),
+        "plan": planner * planning,
         "read": (wish.weights.encoders + wish.weights.text_encoder) * wide,
-        "render": wish.weights.transformer * (_INT8["render"] if placement.int8 else wide),
+        "render": wish.weights.transformer * wide,
         "decode": wish.weights.codec * 4,
     }
+    if placement.int8:
+        for stage, share in _WIDE_SHARE.items():
+            full = planning if stage == "plan" else wide
+            weights[stage] *= share + (1 - share) * _INT8 / full
     tokens = takes * _ROWS * (_PROMPT + _TOKENS_PER_SECOND * seconds)
     guided = 2 if wish.guided else 1
     work = {
@@ -209,13 +225,13 @@ def _planners(machine: Machine, wish: Wish) -> list[str]:
     return [*sorted(suiting, key=lambda name: -wish.planners[name]), ""]
 
 
-def _placed(machine: Machine, wish: Wish, planner: str) -> Placement:
+def _placed(machine: Machine, wish: Wish, planner: str, dtype: str) -> Placement:
     """The first placement down the ladder that fits, or the last one."""
     billions = wish.planners.get(planner, 0.0)
     room = min(machine.memory, machine.free)
     placement = Placement(
         device=machine.device,
-        dtype=wish.dtype or _dtype(machine, wish),
+        dtype=dtype,
         planner=planner or None,
         offload=bool(wish.offload) and machine.device != "cpu",
         int8=bool(wish.int8),
@@ -247,26 +263,28 @@ def _limited(machine: Machine, placement: Placement, need: Callable[[int, float]
     return replace(placement, takes=takes, seconds=seconds)
 
 
-def _dtype(machine: Machine, wish: Wish) -> str:
-    """bfloat16 where the device computes in it; float32 else, for float16 overflows as soon as there are lyrics.
-
-    MPS and CPU compute in float32, too, unless only half the width fits.
+def _dtypes(machine: Machine, wish: Wish) -> tuple[str, ...]:
+    """The number formats to try: bfloat16 where the device computes in it; float32 else, for float16 overflows as
+    soon as there are lyrics. MPS and CPU compute in float32, too, unless only half the width fits.
     """
+    if wish.dtype is not None:
+        return (wish.dtype,)
     if machine.device == "cuda":
-        return "bfloat16" if machine.bf16 else "float32"
-    whole = wish.weights.total * _BYTES["float32"] / _GIB + _DECODING[NARROW] + _MARGIN
-    tight = whole > min(machine.memory, machine.free)
-    return "bfloat16" if tight and machine.bf16 else "float32"
+        return ("bfloat16",) if machine.bf16 else ("float32",)
+    return ("float32", "bfloat16") if machine.bf16 else ("float32",)
 
 
 def _why(machine: Machine, wish: Wish, placement: Placement) -> list[str]:
     """Which planner and number format were chosen, and why."""
     reasons = []
     if wish.planners and wish.planner is None:
-        advised = advised_planner(machine)
-        chosen = f"planner {placement.planner}" if placement.planner else "no planner"
-        suits = f"{advised or 'none'} suits {machine.nominal} GB of {machine.device}"
-        reasons.append(f"{chosen} because {suits}")
+        advised, chosen = advised_planner(machine), (placement.planner or "").removeprefix("acestep-5Hz-lm-")
+        where = f"{machine.nominal} GB of {'main memory' if machine.device == 'cpu' else 'video memory'}"
+        if chosen == advised:
+            reasons.append(f"{chosen or 'no'} planner because that suits {where}")
+        else:
+            best = f"{chosen} planner, the largest" if chosen else "no planner: none"
+            reasons.append(f"{best} of those here that suits {where}")
     if wish.dtype is None and placement.dtype == "float32" and machine.device == "cuda":
         reasons.append(
             "float32 because this GPU has no bfloat16, and float16 overflows when there are lyrics"

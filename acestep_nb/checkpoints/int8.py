@@ -35,13 +35,13 @@ class Int8Linear(nn.Module):
 
 
 def quantize(network: nn.Module) -> None:
-    """Give every linear layer in the network's stack of `layers` weights of one byte, one layer after the other.
+    """Give every linear layer in the network's stacks of `layers` weights of one byte, one layer after the other.
 
-    What is outside the stack (embeddings, conditions, the head of a language model) stays: it is small or
+    What is outside the stacks (embeddings, conditions, the head of a language model) stays: it is small or
     decides words. A layer that is one already stays as well.
     """
-    layers = next(stack for name, stack in network.named_modules() if name.endswith("layers"))
-    for parent in list(layers.modules()):
+    stacks = [module for name, module in network.named_modules() if name.endswith("layers")]
+    for parent in [part for stack in stacks for part in stack.modules()]:
         for name, child in list(parent.named_children()):
             if type(child) is nn.Linear and min(child.weight.shape) >= _SMALL:
                 setattr(parent, name, Int8Linear(child))

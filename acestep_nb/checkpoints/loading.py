@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.utils import parametrize, remove_weight_norm
 
 from acestep_nb.checkpoints import original, timbre
 from acestep_nb.checkpoints.index import CODEC, TEXT_ENCODER, is_original, read_index, shared_part
@@ -33,6 +34,8 @@ ALLOWED = {  # component -> class name -> module that has it; nothing else is ev
     "audio_tokenizer": {"AceStepAudioTokenizer": _ACE_STEP},
     "audio_token_detokenizer": {"AceStepAudioTokenDetokenizer": _ACE_STEP},
 }
+TO_INT8 = ("text_encoder", "condition_encoder", "transformer")
+"""What may have weights of one byte; those that make codes and sound may not."""
 OPTIONAL = ("audio_tokenizer", "audio_token_detokenizer")
 
 
@@ -83,7 +86,8 @@ def load(
 ) -> Models:
     """The networks in `folder` on `device`, in `dtype`; the codec always computes in float32.
 
-    With `by_turns` each is on the device only while it works; with `int8` the transformer's weights take a byte.
+    With `by_turns` each is on the device only while it works; with `int8` the weights of the layers of those in
+    `TO_INT8` take a byte.
 
     The layout is recognised: diffusers' with `model_index.json`, or that of the first publication, whose codec
     and text encoder lie inside the folder or beside it. Every file is first compared with the manifest, if
@@ -94,14 +98,25 @@ def load(
     load_format = _load_original if is_original(folder) else _load_diffusers
     loaded, xl = load_format(folder, torch.device("cpu") if by_turns or int8 else device, dtype)
     timbre.correct(loaded["condition_encoder"], xl)
+    _fold(loaded["vae"])
     if int8:
-        quantize(loaded["transformer"])
+        for component in TO_INT8:
+            quantize(loaded[component])
     kind = _kind(folder.name, loaded, xl)
     models = Models(
         **loaded, name=folder.name, hash=checksum, kind=kind, residence=Residence(device, by_turns)
     )
     _check_rates(folder, models)
     return models
+
+
+def _fold(codec: Any) -> None:
+    """Multiply the codec's weights out once, where each is kept as a direction and a length."""
+    for module in codec.modules():
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight")
+        elif hasattr(module, "weight_g"):
+            remove_weight_norm(module)
 
 
 def _load_diffusers(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[dict[str, Any], bool]:

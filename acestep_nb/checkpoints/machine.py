@@ -25,12 +25,14 @@ def this_machine(device: str | None = None) -> Machine:
     chosen = torch.device(device or best_device())
     if chosen.type == "cuda":
         free, total = torch.cuda.mem_get_info(chosen)
-        bf16 = torch.cuda.get_device_capability(chosen) >= (8, 0)
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         name = torch.cuda.get_device_name(chosen)
         return Machine("cuda", name, total / _GIB, free / _GIB, bf16)
     whole, unused = main_memory()
-    name = "Apple GPU" if chosen.type == "mps" else "CPU"
-    return Machine(chosen.type, name, whole, unused, bf16=True)
+    if chosen.type == "mps":  # the system leaves it about two thirds
+        whole = torch.mps.recommended_max_memory() / _GIB
+        return Machine("mps", "Apple GPU", whole, min(whole, unused), bf16=True)
+    return Machine(chosen.type, "CPU", whole, unused, bf16=True)
 
 
 def best_device() -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -14,16 +15,16 @@ Work = Literal["planning", "reading", "rendering", "decoding"]
 class Residence:
     """The networks of an engine by the work that they do, and the device that they compute on.
 
-    As long as they do not `take_turns`, all of them stay on the device. Then only those of one kind of work are
-    there, the others wait in main memory; their weights never change, so that leaving costs nothing: the copies
-    on the device are dropped and those in main memory are used again.
+    As long as they do not take turns (`by_turns`), all of them stay on the device. Then only those of one kind of
+    work are there, the others wait in main memory. Going back costs nothing: the copies on the device are dropped
+    and the weights that waited in main memory are used again, but for those that were trained meanwhile.
     """
 
     def __init__(self, device: torch.device, by_turns: bool = False) -> None:
         self.device = device
         self.by_turns = by_turns
         self._networks: dict[Work, list[nn.Module]] = {}
-        self._home: dict[Work, list[dict[str, Tensor]]] = {}  # of those that are on the device
+        self._home: dict[Work, list[_Waiting]] = {}  # of those that are on the device
 
     def add(self, work: Work, networks: Iterable[Any]) -> None:
         """Take networks in; None among them is left out. They move now, or when it is their turn."""
@@ -41,7 +42,7 @@ class Residence:
             self._send_away(other)
         if work in self._networks and work not in self._home:
             networks = self._networks[work]
-            self._home[work] = [_tensors(network) for network in networks]
+            self._home[work] = [one for network in networks for one in _waiting(network)]
             try:
                 with torch.inference_mode(False):  # else the weights would be fit for inference mode alone
                     for network in networks:
@@ -49,6 +50,8 @@ class Residence:
             except BaseException:
                 self._send_away(work)
                 raise
+            for one in self._home[work]:
+                one.version = one.tensor._version
 
     def take_turns(self) -> None:
         """From now on, networks that have nothing to do wait in main memory."""
@@ -72,22 +75,35 @@ class Residence:
                 network.to("meta")
 
     def _send_away(self, work: Work) -> None:
-        for network, home in zip(self._networks[work], self._home.pop(work), strict=True):
-            for name, waiting in home.items():
-                _slot(network, name).data = waiting
+        for one in self._home.pop(work):
+            one.go_back()
 
 
-def _tensors(network: nn.Module) -> dict[str, Tensor]:
-    """What every parameter and buffer of a network holds, by name."""
-    named = [
-        *network.named_parameters(remove_duplicate=False),
-        *network.named_buffers(remove_duplicate=False),
-    ]
-    return {name: tensor.data for name, tensor in named}
+@dataclass
+class _Waiting:
+    """A parameter or buffer `name` of a module, and what it held in main memory.
+
+    The module is remembered and not its name in the network, which changes when an adapter is put around it.
+    """
+
+    owner: nn.Module
+    name: str
+    data: Tensor
+    version: int = 0
+
+    @property
+    def tensor(self) -> Tensor:
+        """What the module has under that name now."""
+        tensor: Tensor = getattr(self.owner, self.name)
+        return tensor
+
+    def go_back(self) -> None:
+        """Use what waited, or what it was changed to since it was brought."""
+        tensor = self.tensor
+        tensor.data = self.data if tensor._version == self.version else tensor.data.to(self.data.device)
 
 
-def _slot(network: nn.Module, name: str) -> Tensor:
-    """The parameter or buffer of that name."""
-    owner, _, own = name.rpartition(".")
-    tensor: Tensor = getattr(network.get_submodule(owner), own)
-    return tensor
+def _waiting(network: nn.Module) -> Iterator[_Waiting]:
+    for owner in network.modules():
+        own = [*owner.named_parameters(recurse=False), *owner.named_buffers(recurse=False)]
+        yield from (_Waiting(owner, name, tensor.data, tensor._version) for name, tensor in own)

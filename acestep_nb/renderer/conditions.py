@@ -142,6 +142,10 @@ class Conditioner:
             silent = silence(self._models, masks.shape[1]).expand(len(asks), -1, -1)
             return Condition(self._hidden(asks, [sentence] * len(asks)), context(silent, masks))
 
+    def forget(self) -> None:
+        """Read all words anew from now on: the networks have changed."""
+        self._known.clear()
+
     def _hidden(self, asks: Sequence[Ask], sentences: Sequence[str]) -> Tensor:
         """Condition sequence `[take, token, width]`; takes that are told the same are encoded once."""
         rows = [_words(ask, sentence) for ask, sentence in zip(asks, sentences, strict=True)]
