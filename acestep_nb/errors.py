@@ -35,10 +35,17 @@ class AceStepError(Exception):
         return f"{sentence.rstrip('.')}. {self.remedy}"
 
     def _sentence(self) -> str:
-        subject = self.field or "the value"
+        from acestep_nb.locales import _  # which raises errors itself
+
+        subject = self.field or _("the value")
         if self.allowed is None:
-            return f"{subject} cannot be {shown(self.value)}"
-        return f"{subject} must be {self.allowed}; got {shown(self.value)}"
+            return _("{field} cannot be {value}", field=subject, value=shown(self.value))
+        return _(
+            "{field} must be {allowed}; got {value}",
+            field=subject,
+            allowed=self.allowed,
+            value=shown(self.value),
+        )
 
     def to_dict(self) -> dict[str, str | None]:
         """The error as plain JSON values, for programs that read our output."""

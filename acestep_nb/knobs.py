@@ -15,9 +15,12 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from acestep_nb.errors import InputError
+from acestep_nb.locales import _, later
 
 T = TypeVar("T")
 _KEY = "knob"
+_MORE = (later("Use {number} or more."), later("Use {number} or more, or leave it empty."))
+_LESS = (later("Use {number} or less."), later("Use {number} or less, or leave it empty."))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,16 +54,16 @@ class Knob:
     def words(self, unit: str) -> str:
         """What the knob takes, with this unit behind a range of numbers."""
         if self.choices:
-            words = "one of " + ", ".join(self.choices)
+            words = _("one of {choices}", choices=", ".join(self.choices))
         elif self.max_length is not None:
-            words = f"text of at most {self.max_length:,} characters"
+            words = _("text of at most {count} characters", count=f"{self.max_length:,}")
         elif self.switch:
-            words = "true or false"
-        elif self.max_items is not None:
-            words = f"at most {self.max_items:,} falling numbers {self.minimum:,.10g}–{self.maximum:,.10g}"
+            words = _("true or false")
         else:
             words = f"{self.minimum:,.10g}–{self.maximum:,.10g} {unit}".rstrip()
-        return f"{words} or empty" if self.optional else words
+            if self.max_items is not None:
+                words = _("at most {count} falling numbers {range}", count=f"{self.max_items:,}", range=words)
+        return _("{words} or empty", words=words) if self.optional else words
 
     @property
     def options(self) -> tuple[tuple[str, str], ...]:
@@ -88,44 +91,44 @@ def checked_number(name: str, value: object, knob: Knob) -> float | int | None:
     if value is None and knob.optional:
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise refused(name, value, knob, "Give it as a number.")
+        raise refused(name, value, knob, _("Give it as a number."))
     number = float(value)
     if not math.isfinite(number):
-        raise refused(name, value, knob, "Give it as a number.")
+        raise refused(name, value, knob, _("Give it as a number."))
     _check_range(name, value, number, knob)
     if knob.step != 1:
         return number
     if number != int(number):
-        raise refused(name, value, knob, "Give it as a whole number.")
+        raise refused(name, value, knob, _("Give it as a whole number."))
     return int(number)
 
 
 def checked_text(name: str, value: object, knob: Knob) -> str:
     """The text as typed, line ends made ``\\n``, if the knob's length allows it, else ``InputError``."""
     if not isinstance(value, str):
-        raise refused(name, value, knob, "Give it as text.")
+        raise refused(name, value, knob, _("Give it as text."))
     text = value.replace("\r\n", "\n").replace("\r", "\n")
     if knob.max_length is not None and len(text) > knob.max_length:
-        remedy = f"Shorten it by {len(text) - knob.max_length:,} characters."
+        remedy = _("Shorten it by {count} characters.", count=f"{len(text) - knob.max_length:,}")
         raise refused(name, value, knob, remedy)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise refused(name, value, knob, "Remove the half character (a lone surrogate) in it.") from None
+        raise refused(name, value, knob, _("Remove the half character (a lone surrogate) in it.")) from None
     return text
 
 
 def checked_choice(name: str, value: object, knob: Knob) -> str:
     """The choice as the knob spells it, else ``InputError``."""
     if not isinstance(value, str) or value.strip().lower() not in knob.choices:
-        raise refused(name, value, knob, f"Use for example {knob.choices[0]}.")
+        raise refused(name, value, knob, _("Use for example {choice}.", choice=knob.choices[0]))
     return value.strip().lower()
 
 
 def checked_switch(name: str, value: object, knob: Knob) -> bool:
     """The switch as a plain bool, else ``InputError``."""
     if not isinstance(value, bool):
-        raise refused(name, value, knob, "Use True or False.")
+        raise refused(name, value, knob, _("Use True or False."))
     return value
 
 
@@ -136,11 +139,13 @@ def refused(name: str, value: object, knob: Knob, remedy: str) -> InputError:
 
 
 def _check_range(name: str, value: object, number: float, knob: Knob) -> None:
-    empty = ", or leave it empty" if knob.optional else ""
     if knob.minimum is not None and number < knob.minimum:
-        raise refused(name, value, knob, f"Use {knob.minimum:g} or more{empty}.")
-    if knob.maximum is not None and number > knob.maximum:
-        raise refused(name, value, knob, f"Use {knob.maximum:g} or less{empty}.")
+        limit, remedies = knob.minimum, _MORE
+    elif knob.maximum is not None and number > knob.maximum:
+        limit, remedies = knob.maximum, _LESS
+    else:
+        return
+    raise refused(name, value, knob, _(remedies[knob.optional], number=f"{limit:g}"))
 
 
 def to_dict(value: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 const SWITCH = 0.008; // seconds in which one sound gives way to another: long enough not to click
 const LEAD = 0.03; // seconds between the order to play and the first sample, so that all sounds start together
+const JOIN = 0.3; // the same for a sound that joins the others later: in time also where the browser is busy
 
 /**
  * Sounds that run side by side on one clock; one of them is let through. `fetch(number)` gives a sound as a file's
@@ -12,7 +13,7 @@ export class Deck {
     this.changed = changed;
     this.heard = 0;
     this.levels = tracks.map(() => 1);
-    this.voices = tracks.map(() => null); // {buffer, gain, source} of each sound that is here
+    this.voices = tracks.map(() => null); // {buffer, gain, begin, source} of each sound that is here
     this.coming = new Map();
     this.position = 0;
     this.playing = false;
@@ -33,7 +34,7 @@ export class Deck {
     if (this.now >= this.length) this.position = 0;
     this.began = this.context.currentTime + LEAD;
     this.playing = true;
-    this.voices.forEach((voice) => voice && this.start(voice));
+    this.voices.forEach((voice) => voice && this.start(voice, this.began));
     this.timer = setInterval(() => this.now >= this.length && this.stop(0), 50);
     this.changed();
     this.loadRest();
@@ -81,14 +82,15 @@ export class Deck {
   }
 
   mix() {
-    if (!this.voices[this.heard]) return; // the sound before goes on until this one is here
+    if (!this.voices[this.heard]) return; // the sound before goes on until this one is here, and runs
+    const at = Math.max(this.context.currentTime, this.voices[this.heard].begin);
     this.voices.forEach((voice, number) => {
       if (!voice) return;
       const level = number === this.heard ? this.levels[number] : 0;
       const { gain } = voice.gain;
       gain.cancelScheduledValues(0);
-      gain.setValueAtTime(gain.value, this.context.currentTime);
-      gain.linearRampToValueAtTime(level, this.context.currentTime + SWITCH);
+      gain.setValueAtTime(gain.value, at);
+      gain.linearRampToValueAtTime(level, at + SWITCH);
     });
   }
 
@@ -109,19 +111,19 @@ export class Deck {
     const gain = this.context.createGain();
     gain.gain.value = 0;
     gain.connect(this.context.destination);
-    const voice = (this.voices[number] = { buffer, gain, source: null });
-    if (this.playing) this.start(voice);
+    const voice = (this.voices[number] = { buffer, gain, begin: 0, source: null });
+    if (this.playing) this.start(voice, this.context.currentTime + JOIN);
     this.mix();
     this.changed();
   }
 
-  start(voice) {
-    const begin = Math.max(this.began, this.context.currentTime + LEAD);
-    const offset = this.position + begin - this.began;
+  /** Let a sound run from that moment of the clock on, in step with the others. */
+  start(voice, begin) {
+    voice.begin = begin;
     voice.source = this.context.createBufferSource();
     voice.source.buffer = voice.buffer;
     voice.source.connect(voice.gain);
-    voice.source.start(begin, offset);
+    voice.source.start(begin, this.position + begin - this.began);
   }
 
   close() {
