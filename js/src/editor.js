@@ -7,8 +7,6 @@ import { speaker } from "./words.js";
 
 const PAUSE = 200; // ms without a key before the kernel hears what was typed
 
-let editors = 0;
-
 /** A text with a palette of words above it, its measures beside it and its hints below. */
 class Editor {
   constructor(model, el) {
@@ -24,7 +22,7 @@ class Editor {
 
   build(el) {
     const { model, t } = this;
-    const id = `ace-editor-${++editors}`;
+    const id = `ace-editor-${Math.random().toString(36).slice(2)}`; // each widget runs a copy of this file
     const label = element("label", { class: "ace-editor-label", for: id }, model.get("description"));
     const told = { "aria-describedby": `${id}-state`, placeholder: model.get("placeholder") };
     this.area = element("textarea", { id, dir: "auto", spellcheck: "false", ...told });
