@@ -13,15 +13,15 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
+from acestep_nb.checkpoints.locate import places
 from acestep_nb.checkpoints.reading import open_weights
+from acestep_nb.checkpoints.registry import models
 from acestep_nb.errors import CheckpointError, InputError
 from acestep_nb.files import disk_errors, sync_folder, write_atomic
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 DIFFUSERS_WEIGHTS = "pytorch_lora_weights.safetensors"
 DIFFUSERS_HEADER = "lora_adapter_metadata"  # key of the file's header that holds rank and alpha, as JSON
-SAMPLES = {"chinese-new-year": "ACE-Step/ACE-Step-v1.5-chinese-new-year-LoRA"}
-"""Adapters that were published with the model, by name: where they are on the Hugging Face hub."""
 INSIDE = ("", "adapter", "final/adapter", "latest/adapter")
 """Where in a folder the files of an adapter are looked for."""
 _RENAMED = {"q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "o_proj": "to_out.0"}
@@ -53,7 +53,8 @@ class AdapterWeights:
 def find_adapter(source: str | Path) -> Path:
     """The folder with the files of an adapter: the one given or one in it, else fetched from the hub.
 
-    A hub's name is `owner/name`, or one of `SAMPLES`. Raises `InputError` when there is none,
+    A hub's name is `owner/name`; published adapters may be called by theirs, or by words out of it such as
+    `chinese-new-year`, and one that was downloaded is used where it is. Raises `InputError` when there is none,
     `CheckpointError` when it cannot be fetched.
     """
     if not str(source).strip():
@@ -67,10 +68,15 @@ def find_adapter(source: str | Path) -> Path:
             return place
     if folder.is_dir():
         raise _not_an_adapter(folder)
-    name = SAMPLES.get(str(source), str(source))
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        return _fetched(name)
-    remedy = f"Give a folder, owner/name on the hub, or {', '.join(SAMPLES)}."
+    published = {model.name: model.repo for model in models() if model.role == "adapter"}
+    known = next((name for name in published if str(source).lower() in name.lower()), str(source))
+    for place in places():
+        if (place / known / CONFIG).is_file():
+            return place / known
+    repo = published.get(known, known)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        return _fetched(repo)
+    remedy = f"Give a folder, owner/name on the hub, or {', '.join(published)}."
     raise InputError(field="adapter", value=str(source), allowed="an adapter's folder", remedy=remedy)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from acestep_nb.audio import Audio
 from acestep_nb.checkpoints.loading import Models
 from acestep_nb.codec import Codec, checked_source
 from acestep_nb.codes import LATENT_CHANNELS, LATENT_RATE, MIN_LATENT_FRAMES
-from acestep_nb.errors import AceStepError, InputError
+from acestep_nb.errors import AceStepError, InputError, ProjectError
 from acestep_nb.files import disk_errors, write_atomic
 from acestep_nb.renderer.conditions import Ask, Conditioner
 from acestep_nb.song import Song
@@ -129,7 +128,7 @@ def _latents(models: Models, codec: Codec, path: Path, cache: Path) -> Tensor:
             with soundfile.SoundFile(file) as sound:
                 samples = sound.read(LONGEST * sound.samplerate, dtype="float32", always_2d=True)
                 heard = Audio(samples.T, sound.samplerate)
-    except (soundfile.LibsndfileError, TypeError) as error:
+    except (soundfile.LibsndfileError, TypeError, ProjectError) as error:
         raise InputError(f"cannot be read as sound: {error}", field="audio", value=str(path)) from error
     if heard.duration < SHORTEST:
         raise InputError(field="audio", value=f"{heard.duration:g} s", allowed=f"{SHORTEST:g} s or more")
@@ -208,15 +207,7 @@ def _unpacked(file: Path) -> Lesson:
         return Lesson(file.name, latents.float(), hidden, context)
     except AceStepError:
         raise
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        pickle.UnpicklingError,
-    ) as error:
+    except Exception as error:  # what a garbled file makes the reader raise cannot be foreseen
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"{file.name} is no prepared song: {reason[:120]}",
