@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from acestep_nb.errors import InputError
+from acestep_nb.knobs import Knob, checked_number
 
 SAMPLE_RATE = 48_000
 """Audio samples per second."""
@@ -33,6 +34,8 @@ AUDIO_CODE = re.compile(r"<\|audio_code_(\d+)\|>")
 """How a code is written in text, and the form of the planner's tokens for codes."""
 
 _SHORTEST = 0.1
+_REPEATED = Knob("Seconds", "How long the repeated codes last.", unit="s", minimum=1 / CODE_RATE, maximum=600)
+_SHARE = Knob("Share", "How much of the second song.", minimum=0, maximum=1)
 
 
 def latent_frames(seconds: float) -> int:
@@ -76,27 +79,28 @@ def codes_in(text: str, size: int = CODEBOOK) -> tuple[int, ...]:
 
 def format_codes(codes: Iterable[int]) -> str:
     """The codes as the planner reads them: ``<|audio_code_7|><|audio_code_42|>``."""
-    return "".join(f"<|audio_code_{code}|>" for code in codes)
+    return "".join(f"<|audio_code_{code}|>" for code in checked_codes(codes))
 
 
 def slice_codes(codes: Sequence[int], start: float, end: float) -> tuple[int, ...]:
     """The codes from ``start`` to ``end`` seconds; ``InputError`` when no code lies between."""
-    cut = tuple(codes[max(0, code_count(start)) : max(0, code_count(end))])
+    given = checked_codes(codes)
+    allowed = f"a start before its end, within 0–{len(given) / CODE_RATE:g} s"
+    if not all(isinstance(edge, numbers.Real) and math.isfinite(edge) for edge in (start, end)):
+        raise InputError(field="region", value=(start, end), allowed=allowed)
+    cut = given[max(0, code_count(start)) : max(0, code_count(end))]
     if not cut:
-        raise InputError(
-            field="region",
-            value=f"{start:g}–{end:g} s",
-            allowed=f"a start before its end, within 0–{len(codes) / CODE_RATE:g} s",
-        )
+        raise InputError(field="region", value=f"{start:g}–{end:g} s", allowed=allowed)
     return cut
 
 
 def repeat_codes(codes: Sequence[int], seconds: float) -> tuple[int, ...]:
-    """The codes over and over, up to so many seconds."""
-    if not codes:
+    """The codes over and over, up to so many seconds (0.2–600)."""
+    given = checked_codes(codes)
+    if not given:
         raise InputError(field="codes", value="none", allowed="at least one code")
-    wanted = code_count(seconds)
-    return (tuple(codes) * -(-wanted // len(codes)))[:wanted]
+    wanted = code_count(float(checked_number("seconds", seconds, _REPEATED) or 0.0))
+    return (given * -(-wanted // len(given)))[:wanted]
 
 
 def mix_codes(
@@ -107,8 +111,7 @@ def mix_codes(
     A code is a point on a grid of ``levels`` (finite scalar quantisation); the mix is the grid point
     nearest to the one on the straight line between the two. It is as long as the shorter of them.
     """
-    if not 0 <= share <= 1:
-        raise InputError(field="share", value=share, allowed="0–1")
+    share = float(checked_number("share", share, _SHARE) or 0.0)
     size = math.prod(levels)
     pairs = zip(checked_codes(first, size), checked_codes(second, size), strict=False)
     return tuple(_between(a, b, share, levels) for a, b in pairs)

@@ -132,6 +132,14 @@ def checked_switch(name: str, value: object, knob: Knob) -> bool:
     return value
 
 
+def checked_kind(name: str, value: object, kind: type[T]) -> T:
+    """The value itself, which must be one of that class, else ``InputError``."""
+    if not isinstance(value, kind):
+        allowed = f"a {kind.__name__}"
+        raise InputError(field=name, value=value, allowed=allowed, remedy=f"Give {allowed}.")
+    return value
+
+
 def refused(name: str, value: object, knob: Knob, remedy: str) -> InputError:
     """The error that says what the knob allows; raise it."""
     allowed = knob.words(unit="" if knob.unit == name else knob.unit)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from acestep_nb.audio import Audio
 from acestep_nb.codes import checked_codes, parse_codes
 from acestep_nb.errors import InputError
+from acestep_nb.knobs import checked_kind
 from acestep_nb.options import RenderOptions
 from acestep_nb.plans import Plan, PlanOptions
 from acestep_nb.renders import Order, Progress, Renders, stop_if
 from acestep_nb.seeds import Seeds, batch_seeds, checked_seeds, fresh_seeds
+from acestep_nb.song import Song
 from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
 from acestep_nb.verbs import Verbs, words_of
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from acestep_nb.ladder import Ladder
     from acestep_nb.planner.planner import Planner
-    from acestep_nb.song import Song
     from acestep_nb.verbs import How
 
 OnProgress = Callable[[Progress], None]
@@ -106,6 +107,8 @@ class Planning(Verbs):
     ) -> tuple[list[Plan], tuple[str, ...]]:
         """The plans, and what was given up for lack of memory."""
         given = fresh_seeds(1) if seeds is None else checked_seeds(seeds)
+        checked_kind("song", song, Song)
+        checked_kind("options", options, PlanOptions)
         planner = self._needed_planner("planning")
         tell = _tell(on_progress, cancel, len(given))
         with self._turn(cancel):
@@ -123,6 +126,7 @@ class Planning(Verbs):
     ) -> Song:
         """A whole song out of a few words, such as "a soft love song"; out of none, any song."""
         planner, own = self._needed_planner("inventing a song"), _one(seed)
+        checked_kind("options", options, PlanOptions)
         with self._turn(hooks.get("cancel")):
             return self._ladder.work(
                 "planning",
@@ -136,6 +140,8 @@ class Planning(Verbs):
     ) -> Song:
         """The song with caption and lyrics as the models know them best, and its open fields filled in."""
         planner, own = self._needed_planner("putting a song in form"), _one(seed)
+        checked_kind("song", song, Song)
+        checked_kind("options", options, PlanOptions)
         with self._turn(hooks.get("cancel")):
             return self._ladder.work(
                 "planning", lambda: planner.format_song(song, own, options, _tell(**hooks))
@@ -154,6 +160,7 @@ class Planning(Verbs):
         `heard` is an `Audio`, a take, the path of a sound file, or codes as numbers or text.
         """
         planner, own = self._needed_planner("understanding a sound"), _one(seed)
+        checked_kind("options", options, PlanOptions)
         codes = self._codes_of(heard, hooks.get("cancel"))
         with self._turn(hooks.get("cancel")):
             return self._ladder.work(
@@ -183,6 +190,7 @@ class Planning(Verbs):
     def render(self, plan: Plan, **how: Unpack[How]) -> list[Take]:
         """One take of the plan for each seed: the same song and codes, other sounds."""
         seeds = batch_seeds(how.get("seeds"))
+        checked_kind("plan", plan, Plan)
         if plan.seed is not None:
             seeds = tuple(replace(own, planner=plan.seed) for own in seeds)
         words = words_of(plan.song, plan.codes, plan.record)
@@ -212,7 +220,7 @@ class Planning(Verbs):
         Raises `InputError` for a song without words, for `planning` without a planner and for what else is
         unusable, `RenderError` when the result is not music or memory runs out.
         """
-        if planning is not None and planning.anything:
+        if planning is not None and checked_kind("planning", planning, PlanOptions).anything:
             self._needed_planner("planning")
         wanted = planning or (_THINKING if self._planner is not None else PlanOptions.nothing())
         outline = parse_codes(codes) if isinstance(codes, str) else checked_codes(codes)

@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from acestep_nb.errors import InputError
-from acestep_nb.knobs import Knob, checked_number
+from acestep_nb.knobs import Knob, checked_kind, checked_number
+from acestep_nb.takes import Take
 
 if TYPE_CHECKING:  # numpy's friends and torch are imported when the first take is scored
     from acestep_nb.ladder import Ladder
     from acestep_nb.planner.planner import Planner
     from acestep_nb.renders import Renders
     from acestep_nb.scores.values import Scores
-    from acestep_nb.takes import Take
 
 SENSITIVITY = Knob("Score sensitivity", "Smaller spreads takes further apart.", minimum=0.01, maximum=1)
 MEASURES = ("lyrics_alignment", "plan_alignment", "lyrics_heard", "quality")
@@ -56,6 +56,7 @@ class Scoring(ABC):
         from acestep_nb.scores.signal import signal_facts
 
         checked_number("sensitivity", sensitivity, SENSITIVITY)
+        checked_kind("take", take, Take)
         signal = signal_facts(take.audio, take.song.bpm)
         with self._turn(cancel):
             models, conditioner = self._renders.models, self._renders.conditioner
@@ -78,7 +79,11 @@ class Scoring(ABC):
         been scored before are not scored again.
         Raises `InputError` for no takes, another measure, or one that none of the takes has.
         """
-        given = list(takes)
+        if isinstance(takes, str | Take) or not isinstance(takes, Iterable):
+            raise InputError(
+                field="takes", value=takes, allowed="a list of takes", remedy="Write [first, second]."
+            )
+        given = [checked_kind("takes", take, Take) for take in takes]
         if by is not None and by not in MEASURES:
             raise InputError(field="by", value=by, allowed=", ".join(MEASURES))
         scored = [self._scores(take, by, cancel) for take in given]

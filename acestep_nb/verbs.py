@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from acestep_nb.codes import CODE_RATE, SAMPLE_RATE, checked_codes, parse_codes
 from acestep_nb.edits import LONGEST, REGION_ADVICE, Edit, RepaintOptions
 from acestep_nb.errors import InputError
-from acestep_nb.knobs import Knob, checked_number
+from acestep_nb.knobs import Knob, checked_kind, checked_number
 from acestep_nb.options import RenderOptions, replaced, resolved
 from acestep_nb.pieces import Piece, length_of, pieces_of
 from acestep_nb.renders import Order, Progress, Words
@@ -239,6 +239,7 @@ class Verbs(ABC):
         Raises `InputError` for what the task does not take.
         """
         self._require(task)
+        checked_kind("song", song, Song)
         read = self._read(source)
         fields = {
             "task": task,
@@ -267,7 +268,7 @@ class Verbs(ABC):
 
         if unknown := how.keys() - How.__annotations__.keys():
             raise TypeError(f"no verb takes {', '.join(sorted(unknown))}")
-        options = how.get("options", _DEFAULTS)
+        options = checked_kind("options", how.get("options", _DEFAULTS), RenderOptions)
         reference, referred, notes = self._reference(how.get("reference_audio"))
         seeds = batch_seeds(how.get("seeds"))
         return Order(
@@ -314,6 +315,7 @@ class Verbs(ABC):
 
 def words_of(song: Song, codes: tuple[int, ...] = (), planned: Planned | None = None) -> Words:
     """The words of a take without a source: its length is that of the codes, of the song, or the default."""
+    checked_kind("song", song, Song)
     seconds = len(codes) / CODE_RATE or song.duration or DEFAULT_DURATION
     if seconds > LONGEST:
         raise InputError(

@@ -82,6 +82,27 @@ def test_codes_are_repeated_up_to_a_length():
         codes.repeat_codes((), 3)
 
 
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        (lambda: codes.slice_codes([1] * 9, float("nan"), 1), "region"),
+        (lambda: codes.slice_codes([1] * 9, 0, "1"), "region"),
+        (lambda: codes.slice_codes([1, -1], 0, 1), "codes"),
+        (lambda: codes.repeat_codes([1], float("inf")), "seconds"),
+        (lambda: codes.repeat_codes([1], 1e12), "seconds"),
+        (lambda: codes.repeat_codes([1], -5), "seconds"),
+        (lambda: codes.repeat_codes("1", 5), "codes"),
+        (lambda: codes.mix_codes([1], [2], "half"), "share"),
+        (lambda: codes.mix_codes([1], [2], float("nan")), "share"),
+        (lambda: codes.format_codes([-1]), "codes"),
+    ],
+)
+def test_what_cannot_be_cut_repeated_or_mixed(call, field):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert caught.value.field == field
+
+
 @given(some_codes, some_codes, st.floats(0, 1))
 def test_a_mix_lies_between(first, second, share):
     length = min(len(first), len(second))

@@ -265,6 +265,14 @@ def test_stopped_takes_keep_those_that_are_ready(engine):
         lambda engine: engine.generate(SONG, codes=[-1]),
         lambda engine: engine.generate(Song(), planning=BRIEF),
         lambda engine: engine.render(Plan(Song(), codes=[1])),
+        lambda engine: engine.render(SONG),
+        lambda engine: engine.plan({"caption": "rain"}),
+        lambda engine: engine.plan(SONG, options={"thinking": True}),
+        lambda engine: engine.format_song(None),
+        lambda engine: engine.generate("rain"),
+        lambda engine: engine.generate(SONG, options={}),
+        lambda engine: engine.generate(SONG, planning=True),
+        lambda engine: engine.repaint(sound(), {"caption": "rain"}, (0, 3)),
     ],
 )
 def test_bad_input_is_told(engine, call):

@@ -47,6 +47,8 @@ def find_planner(name_or_path: str | Path, beside: Path) -> Path:
 
     `0.6B`, `1.7B` and `4B` stand for the published ones. Raises `CheckpointError` when there is none.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise _no_planner(name_or_path)
     name, path = str(name_or_path), Path(name_or_path).expanduser()
     if path.name == name:
         for place in (beside, beside.resolve().parent, *places()):
@@ -55,12 +57,7 @@ def find_planner(name_or_path: str | Path, beside: Path) -> Path:
                     return folder
     if _is_planner(path):
         return path.resolve()
-    raise CheckpointError(
-        field="planner",
-        value=name,
-        allowed=f"a folder with the {CONFIG} of a {ALLOWED}, or its name beside the checkpoint",
-        remedy="Fetch one, such as ACE-Step/acestep-5Hz-lm-0.6B, and give its folder.",
-    )
+    raise _no_planner(name)
 
 
 def own_planner(checkpoint: Path) -> Path | None:
@@ -101,6 +98,15 @@ def load_language(
     files = sorted(path.name for path in folder.iterdir() if path.suffix in _FILES)
     name = folder.parent.name if folder.name == FOLDER else folder.name
     return Language(network.requires_grad_(False), tokenizer, codes, name, fingerprint(folder, files))
+
+
+def _no_planner(value: object) -> CheckpointError:
+    return CheckpointError(
+        field="planner",
+        value=value,
+        allowed=f"a folder with the {CONFIG} of a {ALLOWED}, or its name beside the checkpoint",
+        remedy="Fetch one, such as ACE-Step/acestep-5Hz-lm-0.6B, and give its folder.",
+    )
 
 
 def _is_planner(folder: Path) -> bool:

@@ -32,19 +32,24 @@ def render_errors(doing: str) -> Iterator[None]:
 
 def check_latents(latents: Tensor) -> None:
     """Raise `RenderError` when latents are NaN, infinite or all zero: decoding them would give no music."""
-    if not is_finite(latents):
-        raise RenderError(
-            "the model gave numbers that are not finite (NaN or Inf)",
-            field="latents",
-            allowed="finite",
-            remedy='Load it with dtype="float32"; if it is float32 already, its files may be damaged.',
-        )
+    check_finite(latents)
     if not latents.any():
         raise RenderError(
             "the model gave only zeros",
             field="latents",
             allowed="different from zero",
             remedy="Its files may be damaged: fetch them again.",
+        )
+
+
+def check_finite(numbers: Tensor) -> None:
+    """Raise `RenderError` when one of the numbers is none."""
+    if not is_finite(numbers):
+        raise RenderError(
+            "the model gave numbers that are not finite (NaN or Inf)",
+            field="latents",
+            allowed="finite",
+            remedy='Load it with dtype="float32"; if it is float32 already, its files may be damaged.',
         )
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from acestep_nb.codes import LATENT_RATE
 from acestep_nb.renderer.conditions import Condition
+from acestep_nb.renderer.guard import check_finite
 from acestep_nb.scores.attention import noised
 
 LEVEL = 0.7
@@ -35,6 +36,7 @@ def errors(network: Any, condition: Condition, latents: Tensor) -> npt.NDArray[n
         context_latents=condition.context,
         return_dict=False,
     )[0]
+    check_finite(velocity)
     wanted = noise - latents.to(noise)
     error: npt.NDArray[np.float32] = (velocity.float() - wanted).square().mean(-1).cpu().numpy()
     return error

@@ -13,7 +13,7 @@ from acestep_nb.errors import CheckpointError, InputError
 from acestep_nb.planner.cot import known_metas
 from acestep_nb.planner.prompts import rendered, require_readable, understand_messages
 from acestep_nb.renderer.conditions import Ask, Condition, Conditioner, silence
-from acestep_nb.renderer.guard import render_errors
+from acestep_nb.renderer.guard import check_finite, render_errors
 from acestep_nb.scores import alignment, contrast
 from acestep_nb.scores.attention import alignment_heads, lyric_attention
 from acestep_nb.scores.likelihood import SENSITIVITY, overall
@@ -58,14 +58,14 @@ def renderers_view(
     if not tokens.whole:
         notes.append(CUT)
     ask = _ask(take, song)
+    without = replace(ask, song=replace(song, lyrics=WITHOUT_WORDS))
     with render_errors("scoring"):
         condition = conditioner.primary([ask])
+        both = conditioner.primary([ask, without]) if listen else None
         latents = _filled_up(models, take, condition)
+        models.residence.bring("rendering")
         scores = _aligned(models, condition, latents, take, tokens, replace(blank, notes=tuple(notes)))
-        if listen:
-            both = [ask, replace(ask, song=replace(song, lyrics=WITHOUT_WORDS))]
-            scores = _listened(models, conditioner.primary(both), latents, scores)
-    return scores
+        return scores if both is None else _listened(models, both, latents, scores)
 
 
 def planners_view(
@@ -101,8 +101,12 @@ def _ask(take: Take, song: Any) -> Ask:
 
 
 def _filled_up(models: Models, take: Take, condition: Condition) -> torch.Tensor:
-    """The take's latents `[frame, 64]`, silence behind them up to the length of the condition."""
+    """The take's latents `[frame, 64]`, silence behind them up to the length of the condition.
+
+    Raises `RenderError` for latents that are not numbers.
+    """
     latents = torch.from_numpy(np.asarray(take.latents, dtype=np.float32)).to(models.device)
+    check_finite(latents)
     missing = condition.frames - len(latents)
     return torch.cat([latents, silence(models, missing)[0].to(latents)]) if missing > 0 else latents
 
@@ -125,7 +129,9 @@ def _aligned(
     )
     levels = (1 / steps, 1.0) if planned else (1 / steps,)
     models.residence.bring("rendering")
-    heard = lyric_attention(models.transformer, condition, latents, levels, tokens.rows, heads).numpy()
+    attention = lyric_attention(models.transformer, condition, latents, levels, tokens.rows, heads)
+    check_finite(attention)
+    heard = attention.numpy()
     frames = -(-len(take.latents) // models.transformer.config.patch_size)
     sounding, *plan = heard[..., :frames]
     found, measured = aligned(tokens.texts, sounding, len(take.latents) / LATENT_RATE)

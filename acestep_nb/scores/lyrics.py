@@ -59,5 +59,7 @@ def lines(found: Alignment) -> tuple[Line, ...]:
         scored = any(text.strip() and kept for text, kept in zip(found.texts[row], sung[row]))
         score = alignment.line_score(found.energy, sung, found.path, row) if scored else None
         start, end = round(float(times[0, 0]), 3), round(float(times[-1, 1]), 3)
-        told.append(Line("".join(found.texts[row]).strip(), start, end, score))
+        # letters behind a line end that a tokenizer drops belong to it, as they do to the last token
+        text = " ".join("".join(found.texts[row]).strip().split("\n"))
+        told.append(Line(text, start, end, score))
     return tuple(told)

@@ -37,7 +37,7 @@ def lyric_tokens(tokenizer: Any, lyrics: str, vocal_language: str | None) -> Lyr
     """The tokens of `lyrics` behind their header; what the renderer cuts off is left out here too."""
     header = lyric_prompt("", vocal_language).removesuffix(END_OF_TEXT)
     text = header + lyrics
-    read = tokenizer(text + END_OF_TEXT, add_special_tokens=False, return_offsets_mapping=True)
+    read = tokenizer(text + END_OF_TEXT, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     own = [i for i, (a, b) in enumerate(read.offset_mapping) if len(header) <= a < b <= len(text)]
     first = own[0] if own else 0
     room = LYRICS_MAX_TOKENS - tokenizer.num_special_tokens_to_add()

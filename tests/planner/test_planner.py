@@ -215,9 +215,10 @@ def test_planners_are_found_by_name_and_place(folder, tmp_path, monkeypatch):
     assert own_planner(checkpoint) is None
     own = shutil.copytree(folder, checkpoint / "planner")
     assert own_planner(checkpoint) == own and load(own).language.name == "renderer"
-    with pytest.raises(CheckpointError) as caught:
-        find_planner("nowhere", checkpoint)
-    assert caught.value.field == "planner" and caught.value.remedy
+    for wrong in ("nowhere", True, 5):
+        with pytest.raises(CheckpointError) as caught:
+            find_planner(wrong, checkpoint)
+        assert caught.value.field == "planner" and caught.value.remedy
 
 
 def rewrite(file, **changes):

@@ -64,6 +64,12 @@ def test_lines_have_the_times_of_their_tokens():
     assert measured.score > 0.8 and (np.diff(measured.path, axis=0).max(1) == 1).all()
 
 
+def test_a_line_stays_one_line_whatever_a_tokenizer_drops_behind_it():
+    texts = ("la", "\nxyz")
+    found, _ = aligned(texts, stepped(texts), 1.0)
+    assert to_lrc(lines(found)) == "[00:00.00]la xyz"
+
+
 def test_tags_are_not_sung():
     sung = alignment.sung_tokens(["[Verse", " 1", "]\n", "la", "[x]", "lu", "["])
     assert sung.tolist() == [False, False, False, True, False, True, False]

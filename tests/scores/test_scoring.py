@@ -8,7 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from acestep_nb import Cancelled, CheckpointError, Engine, History, InputError, ProjectError, Song
+from acestep_nb import (
+    Cancelled,
+    CheckpointError,
+    Engine,
+    History,
+    InputError,
+    ProjectError,
+    RenderError,
+    Song,
+)
 from acestep_nb.checkpoints.index import ALIGNMENT_HEADS
 from acestep_nb.scores import judging
 from acestep_nb.scores.lrc import from_lrc
@@ -214,6 +223,41 @@ def test_bad_asks_are_refused(engine, take):
     for sensitivity in (0.0, 2, float("nan"), "much"):
         with pytest.raises(InputError, match="sensitivity"):
             engine.score(take("la"), sensitivity=sensitivity)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda engine, made: engine.score(None),
+        lambda engine, made: engine.score(made.audio),
+        lambda engine, made: engine.best_of(made),
+        lambda engine, made: engine.best_of(None),
+        lambda engine, made: engine.best_of("takes"),
+    ],
+)
+def test_what_is_no_take_is_refused(engine, take, call):
+    with pytest.raises(InputError) as caught:
+        call(engine, take("la"))
+    assert caught.value.field in ("take", "takes") and caught.value.remedy
+
+
+def test_numbers_that_are_none_are_no_score(engine, take):
+    made = take("la")
+    for listen in (False, True):
+        with pytest.raises(RenderError, match="not finite"):
+            engine.score(replace(made, latents=np.full_like(made.latents, np.nan)), listen=listen)
+
+
+def test_networks_that_take_turns_are_brought_before_they_are_asked(engine, take, monkeypatch):
+    models, brought = engine._models, []
+    monkeypatch.setattr(models.residence, "bring", brought.append)
+    hook = models.transformer.register_forward_pre_hook(lambda *call: brought.append("asked"))
+    try:
+        engine.score(replace(take(MIXED), codes=tuple(range(60))), listen=True)
+    finally:
+        hook.remove()
+    assert brought.count("asked") == 2 and "reading" in brought
+    assert all(brought[i - 1] in ("rendering", "asked") for i, work in enumerate(brought) if work == "asked")
 
 
 def test_waiting_for_the_networks_can_be_stopped(engine, take):
