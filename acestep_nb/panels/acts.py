@@ -21,17 +21,18 @@ MORE = 30.0
 
 
 class Acts:
-    """The buttons of takes over a form; ``task_chosen`` and ``selected`` let the panel follow."""
+    """The buttons of takes over a form; ``choose`` shows a task, ``select`` a take, ``score`` scores one."""
 
     def __init__(
         self,
         session: Session,
         form: WorkForm,
-        task_chosen: Callable[[str], None],
-        selected: Callable[[Take], None],
+        choose: Callable[[str], None],
+        select: Callable[[Take], None],
+        score: Callable[[Take], None],
     ) -> None:
         self._session, self._form = session, form
-        self._task_chosen, self._selected = task_chosen, selected
+        self._choose, self._select, self._score = choose, select, score
         self.removed: Take | None = None
 
     def act(self, kind: str, take: Take, message: Mapping[str, Any]) -> None:
@@ -42,7 +43,8 @@ class Acts:
             "reuse": lambda: self.reuse(take),
             "remove": lambda: self._remove(take),
             "keep": self._session.save,
-            "select": lambda: self._selected(take),
+            "select": lambda: self._select(take),
+            "score": lambda: self._score(take),
             "send": lambda: self.send(take, to, tuple(region) if region else None),
         }
         if kind in actions:
@@ -56,7 +58,7 @@ class Acts:
         reference = None if referred is None else sounding(self._session.history, referred)
         work = Work.of(take, source, reference)
         with self._session.lock:
-            self._task_chosen(work.task)
+            self._choose(work.task)
             self._form.work = work
         self._session.note(
             _("the form holds {take} again, its seeds locked", take=take.name or _("the take"))
@@ -71,7 +73,7 @@ class Acts:
                 return
             if to not in (*TASK_VIEWS, "extend"):
                 return
-            self._task_chosen("repaint" if to == "extend" else to)
+            self._choose("repaint" if to == "extend" else to)
             form.source.sound = take
             form.song.value = take.song
             if to == "extend":

@@ -13,6 +13,7 @@ from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.text import shown
 from acestep_nb.panels.view import View
 from acestep_nb.panels.work_form import WorkForm
+from acestep_nb.takes import Take
 from acestep_nb.widgets.player import title
 
 _PAGE = 12  # cards at a time
@@ -32,7 +33,7 @@ class Showing:
         """Show the session as it is now, and the engine, of which only the name is known until it is loaded."""
         session, view = self._session, self._view
         self._show_progress()
-        self._show_engine(engine, name)
+        self.show_engine(engine, name)
         self._show_log()
         state = (session.revision, view.starred.value, view.sort.value, self._limit)
         if state != self._drawn:
@@ -42,6 +43,19 @@ class Showing:
             self._problem = session.problem
             if self._problem is not None:
                 self.problem(self._problem)
+
+    def select(self, take: Take | None) -> None:
+        """Show this take large, unless it stands above already as the source."""
+        name = "" if take is None else take.name
+        self._view.grid.selected = name
+        self._view.selected.show(take if name else None)
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Show one large waveform of a take, not two."""
+        form = self._form
+        twice = TASK_VIEWS[form.task].source and form.source.list.value == self._view.grid.selected
+        shown(self._view.selected.box, bool(self._view.grid.selected) and not twice)
 
     def more(self) -> None:
         """Show older takes too."""
@@ -69,10 +83,12 @@ class Showing:
         view.grid.waiting = session.waiting
         view.scores.value = session.scores_itself
 
-    def _show_engine(self, engine: Engine | None, name: str) -> None:
+    def show_engine(self, engine: Engine | None, name: str) -> None:
+        """Tell what is loaded, and which tasks it cannot do."""
         view = self._view
         if engine is None:
             view.model.say(Path(name).name)
+            view.reason.say(_(TASK_VIEWS[self._form.task].help))
             return
         planner = [] if engine.planner is None else [engine.planner]
         view.model.say(" · ".join([engine.name, *planner, engine.device, engine.dtype]))
@@ -108,6 +124,8 @@ class Showing:
         newest = history.page(0, _LISTED)
         for sound in (self._form.source, self._form.reference):
             sound.offer(newest)
+        at = view.grid.selected
+        self.select(history.get(at) if at in {entry.name for entry in history.entries} else None)
         removed = self._acts.removed
         shown(view.undo, removed is not None)
         view.removed.say("" if removed is None else _("{take} is in the trash", take=title(removed, 0)))

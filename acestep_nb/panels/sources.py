@@ -37,7 +37,9 @@ class SoundForm:
         self._guard = lock
         self._filling = False
         self._takes: dict[str, Take] = {}
-        self.list = ipywidgets.Dropdown(description=label, options=[(_("none"), "")], value="")
+        self.list = ipywidgets.Dropdown(
+            description=label, options=[(_("none"), ""), (_("a file"), _FILE)], value=""
+        )
         self.upload = ipywidgets.FileUpload(accept="audio/*", multiple=False, description=_("Upload"))
         self.upload.add_class("ace-upload")
         self.path = ipywidgets.Text(description=_("Path"), placeholder=_("path of a sound file"))

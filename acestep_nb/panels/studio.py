@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets
 
+from acestep_nb.audio import Audio
 from acestep_nb.engine import Engine
 from acestep_nb.errors import AceStepError, InputError, ProjectError
 from acestep_nb.history import History, project_folder
@@ -21,11 +22,13 @@ from acestep_nb.panels.acts import Acts
 from acestep_nb.panels.editors import Helpers
 from acestep_nb.panels.session import Session, in_words, loaded, session
 from acestep_nb.panels.showing import Showing
+from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.view import View
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.plans import PlanOptions
 from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
+from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
 from acestep_nb.work import Work
 
@@ -61,13 +64,15 @@ class Panel(ipywidgets.VBox):
             self._engine = engine
             self._session = session(project_folder(project))
         self._timer: threading.Timer | None = None
+        self._sounding: Sounding | None = None
+        self._filling = False
         self._given = None if song is None else song.to_dict()
         self._ready = False
         own = self._session
         self._form = form = WorkForm(own.history, self._edited, own.lock)
         helpers = Helpers(form.song, self._think, self._why_no_planner)
-        self._acts = Acts(own, form, self._choose, self._select)
-        self._view = view = View(form, helpers, self.offered, self._task_pressed, self._act)
+        self._acts = Acts(own, form, self._choose, self._select, self._score)
+        self._view = view = View(form, helpers, self.offered, self._task_pressed, self._act, own.history)
         self._showing = Showing(own, form, view, self._acts)
         super().__init__(view.boxes)
         self.add_class("ace")
@@ -216,6 +221,7 @@ class Panel(ipywidgets.VBox):
         view.scores.observe(lambda change: self._session.let_score(change["new"]), "value")
         for widget in (view.starred, view.sort):
             widget.observe(lambda _change: self._try(self._refresh), "value")
+        view.wave.observe(self._dragged, "region")
         view.code.observe(lambda _change: self._show_code(), "value")
         self._session.listen(self._refresh)
         self._refresh()
@@ -248,7 +254,37 @@ class Panel(ipywidgets.VBox):
         self._try(self._acts.act, kind, take, message)
 
     def _select(self, take: Take) -> None:
-        """Nothing yet."""
+        self._showing.select(take)
+
+    def _score(self, take: Take) -> None:
+        self._session.score(self._engine, [take])
+
+    def _show_source(self) -> None:
+        """Show the sound that is chosen as the source, and the region over it."""
+        form, wave = self._form, self._view.wave
+        try:
+            sound = form.source.sound if TASK_VIEWS[form.task].source else None
+            if sound != self._sounding:
+                self._sounding = sound
+                self._filling = True
+                read = Audio.load(sound) if isinstance(sound, Path) else sound
+                wave.show(read, sound.name if isinstance(sound, Path) else "")
+                form.seconds = 0.0 if read is None else read.duration
+        except AceStepError as error:
+            form.source.show(error)
+        finally:
+            self._filling = False
+        try:
+            region = form.region.region(form.seconds)
+        except AceStepError:  # told under the field
+            region = None
+        usable = region is not None and region[0] < region[1]
+        wave.region = region if usable and TASK_VIEWS[form.task].region else None
+
+    def _dragged(self, change: Any) -> None:
+        """The region was drawn over the waveform."""
+        if not self._filling and change["new"] is not None:
+            self._form.region.set(change["new"])
 
     def _task_pressed(self) -> None:
         (task,) = self._view.tasks.value or (self._form.task,)
@@ -268,7 +304,7 @@ class Panel(ipywidgets.VBox):
             self._form.task = task
             self._view.tasks.value = (task,)
             self._form.tracks.one = task in ("lego", "extract")
-            self._view.show_task()
+            self._showing.show_engine(loaded(self._engine), str(self._engine))
             self._edited()
 
     def _think(self, words: str, question: Any, then: Any) -> Job:
@@ -285,7 +321,10 @@ class Panel(ipywidgets.VBox):
         if not hasattr(self, "_showing"):
             return
         self._form.seeds.use(self._form.used)
+        self._view.show_task()
         self._view.show_folds()
+        self._show_source()
+        self._showing.arrange()
         self._show_code()
         if self._ready:
             with self._session.lock:

@@ -10,7 +10,7 @@ from acestep_nb.knobs import checked_number, checked_switch, knob, knob_field, k
 from acestep_nb.locales import later
 
 STRENGTHS = ("audio_cover_strength", "cover_noise_strength")
-"""Options of the renderer that belong to tasks: elsewhere they keep their defaults."""
+"""Options of the renderer that belong to tasks."""
 
 
 @dataclass(frozen=True)

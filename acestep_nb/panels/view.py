@@ -8,14 +8,16 @@ from typing import Any
 
 import ipywidgets
 
+from acestep_nb.history import History
 from acestep_nb.locales import _
 from acestep_nb.panels.editors import Advice, Helpers
 from acestep_nb.panels.grid import TakeGrid
+from acestep_nb.panels.selected import SelectedTake
 from acestep_nb.panels.tasks import STRENGTHS, TASK_VIEWS, TRACK_TASKS
 from acestep_nb.panels.text import Picks, Text, box, button, shown, toggle
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.takes import Take
-from acestep_nb.widgets import CodeBlock
+from acestep_nb.widgets import CodeBlock, RegionPlayer
 
 _STYLE = Path(__file__).with_name("style.css")
 _METAS = ("bpm", "keyscale", "timesignature", "vocal_language", "duration")
@@ -33,9 +35,12 @@ class View:
         tasks: Sequence[str],
         on_task: Callable[[], None],
         on_act: Callable[[str, Take, Mapping[str, Any]], None],
+        history: History,
     ) -> None:
         self.form, self.helpers, self.advice = form, helpers, Advice(form.song)
         self.grid = TakeGrid(on_act, tasks)
+        self.wave = RegionPlayer()
+        self.selected = SelectedTake(history, tasks, on_act, lambda text: self.message.say(text))
         self.boxes = [
             style(),
             self._bar(),
@@ -46,6 +51,7 @@ class View:
             box([form.seeds.box], "ace-section"),
             self._run(),
             self._takes(),
+            self.selected.box,
             self._foot(),
         ]
 
@@ -63,7 +69,7 @@ class View:
         owned = {name: form.options[name] for name in STRENGTHS}
         owned |= {name: form.edit[name] for name in form.edit.views}
         owned |= {name: form.repaint[name] for name in form.repaint.views}
-        wanted_names = {*task.strengths, *task.edit, *(form.repaint.views if task.repaint else ())}
+        wanted_names = {*form.strengths, *task.edit, *(form.repaint.views if task.repaint else ())}
         for name, widget in owned.items():
             shown(widget, name in wanted_names)
         shown(self.how, bool(wanted_names))
@@ -109,7 +115,8 @@ class View:
 
     def _source(self) -> ipywidgets.Box:
         form = self.form
-        self.source = box([form.source.box, form.region.box, form.tracks.box], "ace-section")
+        parts = [form.source.box, self.wave, form.region.box, form.tracks.box]
+        self.source = box(parts, "ace-section", "ace-source-section")
         return self.source
 
     def _words(self) -> ipywidgets.Box:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, Protocol
 
 import ipywidgets
@@ -131,8 +131,6 @@ class WorkForm:
     def work(self) -> Work:
         """What the form asks for, with the seeds as they stand; ``InputError`` for the first thing that is wrong."""
         view = TASK_VIEWS[self.task]
-        options = self.options.value
-        hidden = {name: getattr(_DEFAULTS, name) for name in STRENGTHS if name not in view.strengths}
         own: dict[str, Any] = {}
         if not view.source:
             own["planning"] = None if self.planner is None else self.planning.value
@@ -152,7 +150,7 @@ class WorkForm:
             task=self.task,
             song=self.song.value,
             seeds=self.seeds.seeds,
-            options=replace(options, **hidden),
+            options=self.options.value,
             reference=self.reference.sound,
             **own,
         )
@@ -173,6 +171,15 @@ class WorkForm:
             self.repaint.value = work.repaint
         self.edit.value = EditOptions(work.quantize, work.context, work.step)
         self.seeds.seeds = work.seeds
+
+    @property
+    def strengths(self) -> list[str]:
+        """Which of ``STRENGTHS`` are to be seen: those of the task, and whatever is not at its default."""
+        raw = self.options.raw
+        own = TASK_VIEWS[self.task].strengths
+        if self.task == "text2music" and not self.planner and not self.codes.area.value.strip():
+            own = ()  # nothing that could be followed
+        return [name for name in STRENGTHS if name in own or raw[name] != getattr(_DEFAULTS, name)]
 
     @property
     def used(self) -> list[str]:

@@ -1,14 +1,8 @@
 import WaveSurfer from "wavesurfer.js";
 import { onThemeChange, waveColours } from "./colours.js";
-import { clock, element, icon } from "./dom.js";
-import { Sound } from "./sound.js";
-
-const PLAY = "M8 5v14l11-7z";
-const PAUSE = "M7 5h4v14H7zM13 5h4v14h-4z";
-const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
-const STARTED = "acestep_nb:started"; // told to every player on the page, whichever widget it is in
-const SILENCE =
-  "The kernel does not answer: it is busy or was restarted. Wait for it, or run this cell again.";
+import { clock, element } from "./dom.js";
+import { Playback } from "./playback.js";
+import { peaksOf, placeOf } from "./wave.js";
 
 /** A number from 0 to 1 as a chip with a bar. */
 function score(label, value) {
@@ -18,10 +12,16 @@ function score(label, value) {
 
 /** One take: its name, waveform and buttons, and the sound once it has been asked for. */
 export class Card {
-  constructor(model, data) {
+  constructor(model, data, t) {
     this.model = model;
+    this.t = t;
     this.id = data.id;
-    this.sound = new Sound(model, data.id);
+    this.playback = new Playback(model, data.id, t, {
+      say: (text) => this.say(text),
+      changed: (playing) => this.node.classList.toggle("ace-playing", playing),
+      started: () => this.select(),
+    });
+    this.audio = this.playback.audio;
     this.build(data);
     this.draw(data);
     this.update(data);
@@ -34,26 +34,23 @@ export class Card {
     this.time = element("span", { class: "ace-muted ace-numbers" });
     this.star = element("button", { class: "ace-quiet ace-star", type: "button", onclick: () => this.toggleStar() });
     this.caption = element("p", { class: "ace-caption ace-muted" });
-    this.button = element("button", { class: "ace-play", type: "button", onclick: () => this.toggle() });
     this.wave = element("div", { class: "ace-wave", role: "slider", tabindex: "0", "aria-valuemin": "0" });
     this.scores = element("div", { class: "ace-facts ace-scores" });
     this.facts = element("div", { class: "ace-facts" }, ...data.facts.map((fact) => element("span", { class: "ace-chip" }, fact)));
     this.actions = element("div", { class: "ace-actions" }, ...data.actions.map((action) => this.action(data, ...action)));
     if (data.menu) this.actions.append(this.menu(data, ...data.menu));
     this.message = element("p", { class: "ace-message", role: "status" });
-    this.audio = element("audio", { preload: "auto" });
     const head = element("header", {}, this.title, this.time, element("span", { class: "ace-grow" }), this.star);
-    const row = element("div", { class: "ace-wave-row" }, this.button, this.wave);
+    const row = element("div", { class: "ace-wave-row" }, this.playback.button, this.wave);
     this.node = element("article", { class: "ace-card" }, head, this.caption, row, this.scores, this.facts, this.actions, this.message);
     this.node.append(this.audio);
   }
 
   draw({ peaks, duration }) {
-    const bytes = new Uint8Array(peaks.buffer, peaks.byteOffset, peaks.byteLength);
     this.surfer = WaveSurfer.create({
       container: this.wave,
       media: this.audio,
-      peaks: [Float32Array.from(bytes, (value) => value / 255)],
+      peaks: peaksOf({ peaks }),
       duration,
       height: 44,
       barWidth: 2,
@@ -71,19 +68,20 @@ export class Card {
   update(data) {
     this.data = data;
     this.node.setAttribute("aria-label", data.title);
-    this.wave.setAttribute("aria-label", `Position in ${data.title}`);
+    this.wave.setAttribute("aria-label", this.t("Position in {title}", { title: data.title }));
     this.title.textContent = data.title;
     this.caption.textContent = this.caption.title = data.caption;
     this.caption.hidden = !data.caption;
     this.star.hidden = data.starred === null;
-    this.star.textContent = data.starred ? "★ Starred" : "☆ Star";
+    this.star.textContent = data.starred ? `★ ${this.t("Starred")}` : `☆ ${this.t("Star")}`;
     this.star.setAttribute("aria-pressed", String(Boolean(data.starred)));
     this.scores.replaceChildren(...data.scores.map(([label, value]) => score(label, value)));
     this.node.classList.toggle("ace-selected", data.id === this.model.get("selected"));
     this.say(data.problem);
-    this.button.disabled = Boolean(data.problem);
+    this.playback.button.disabled = Boolean(data.problem);
+    this.playback.title = data.title;
+    this.playback.show();
     this.showPosition();
-    this.showState();
   }
 
   action({ title, id }, kind, label, help) {
@@ -103,18 +101,10 @@ export class Card {
   }
 
   listen() {
-    this.audio.addEventListener("play", () => {
-      document.dispatchEvent(new CustomEvent(STARTED, { detail: this }));
-    });
-    for (const event of ["play", "pause", "ended"]) this.audio.addEventListener(event, () => this.showState());
     this.surfer.on("timeupdate", () => this.showPosition());
     this.surfer.on("seeking", () => this.showPosition());
     this.wave.addEventListener("keydown", (event) => this.key(event));
     this.wave.addEventListener("click", () => this.select());
-    this.otherStarted = ({ detail }) => {
-      if (detail !== this) this.audio.pause();
-    };
-    document.addEventListener(STARTED, this.otherStarted);
     this.stopTheme = onThemeChange(() => this.paint());
   }
 
@@ -124,23 +114,6 @@ export class Card {
     const colours = waveColours(this.node);
     this.touched = this.audio.currentTime > 0;
     this.surfer.setOptions(this.touched ? colours : { ...colours, cursorColor: "transparent" });
-  }
-
-  async toggle() {
-    if (!this.audio.paused) return this.audio.pause();
-    this.select();
-    this.say("");
-    this.busy(true);
-    try {
-      const url = await this.sound.ask(() => this.say(SILENCE));
-      if (this.audio.src !== url) this.audio.src = url;
-      this.say("");
-      await this.audio.play();
-    } catch (error) {
-      this.say(error.name === "NotAllowedError" ? "The sound is here: press play once more." : error.message);
-    } finally {
-      this.busy(false);
-    }
   }
 
   /** Tell the kernel which take the person is at. */
@@ -153,11 +126,11 @@ export class Card {
   }
 
   key(event) {
-    const seconds = { Home: 0, End: this.duration }[event.key] ?? this.audio.currentTime + STEPS[event.key];
-    if (Number.isNaN(seconds)) return;
+    const seconds = placeOf(event, this.audio.currentTime, this.duration);
+    if (seconds === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    this.surfer.setTime(Math.min(Math.max(seconds, 0), this.duration));
+    this.surfer.setTime(seconds);
     this.showPosition();
   }
 
@@ -167,20 +140,7 @@ export class Card {
     if (now > 0 && !this.touched) this.paint();
     this.time.textContent = now > 0 ? `${clock(now)} / ${length}` : length;
     this.wave.setAttribute("aria-valuenow", now.toFixed(1));
-    this.wave.setAttribute("aria-valuetext", `${clock(now)} of ${length}`);
-  }
-
-  showState() {
-    const playing = !this.audio.paused && !this.audio.ended;
-    this.button.replaceChildren(icon(playing ? PAUSE : PLAY));
-    this.button.title = playing ? "Pause" : "Play";
-    this.button.setAttribute("aria-label", `${this.button.title} ${this.data.title}`);
-    this.node.classList.toggle("ace-playing", playing);
-  }
-
-  busy(on) {
-    this.button.classList.toggle("ace-busy", on);
-    this.button.setAttribute("aria-busy", String(on));
+    this.wave.setAttribute("aria-valuetext", this.t("{now} of {length}", { now: clock(now), length }));
   }
 
   say(text) {
@@ -188,12 +148,9 @@ export class Card {
   }
 
   destroy() {
-    document.removeEventListener(STARTED, this.otherStarted);
     this.stopTheme();
-    this.audio.pause();
-    this.audio.removeAttribute("src");
+    this.playback.destroy();
     this.surfer.destroy();
-    this.sound.release();
     this.node.remove();
   }
 }

@@ -22,8 +22,10 @@ export function icon(path) {
   return svg;
 }
 
-/** Seconds as minutes and seconds: 65.2 → "1:05". */
-export function clock(seconds) {
-  const whole = Math.floor(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+/** Seconds as minutes and seconds: 65.2 → "1:05", or with so many places behind the point. */
+export function clock(seconds, places = 0) {
+  const unit = 10 ** places;
+  const steps = places ? Math.round(Math.abs(seconds) * unit) : Math.floor(Math.abs(seconds));
+  const rest = ((steps / unit) % 60).toFixed(places).padStart(places ? places + 3 : 2, "0");
+  return `${seconds < 0 ? "-" : ""}${Math.floor(steps / unit / 60)}:${rest}`;
 }

@@ -1,9 +1,11 @@
 import { Card } from "./card.js";
 import { element } from "./dom.js";
 import { ownKeys } from "./keys.js";
+import { speaker } from "./words.js";
 
 /** The takes that the kernel lists, one card each, behind them the takes that are still to come. */
 function render({ model, el }) {
+  const t = speaker(model);
   const cards = new Map();
   const list = element("div", { class: "ace-grid" });
   const empty = element("p", { class: "ace-empty ace-muted" });
@@ -25,7 +27,7 @@ function render({ model, el }) {
 
   const place = (data, index) => {
     const known = cards.get(data.id);
-    const card = known ?? new Card(model, data);
+    const card = known ?? new Card(model, data, t);
     cards.set(data.id, card);
     // A card in its place is left alone: moving it would stop its sound.
     if (list.children[index] !== card.node) list.insertBefore(card.node, list.children[index] ?? null);

@@ -1,0 +1,82 @@
+import { element, icon } from "./dom.js";
+import { Sound } from "./sound.js";
+
+const PLAY = "M8 5v14l11-7z";
+const PAUSE = "M7 5h4v14H7zM13 5h4v14h-4z";
+const STARTED = "acestep_nb:started"; // told to every player on the page, whichever widget it is in
+
+/**
+ * The sound of one take with its play button: asked from the kernel on the first press, one at a time on the page.
+ * `say` shows a sentence to the person, `changed` hears that it plays or does not, `started` the first press.
+ */
+export class Playback {
+  constructor(model, id, t, { say, changed, started }) {
+    this.t = t;
+    this.say = say;
+    this.changed = changed;
+    this.started = started;
+    this.sound = new Sound(model, id);
+    this.title = "";
+    this.audio = element("audio", { preload: "auto" });
+    this.button = element("button", { class: "ace-play", type: "button", onclick: () => this.toggle() });
+    this.audio.addEventListener("play", () => {
+      document.dispatchEvent(new CustomEvent(STARTED, { detail: this }));
+    });
+    for (const event of ["play", "pause", "ended"]) this.audio.addEventListener(event, () => this.show());
+    this.otherStarted = ({ detail }) => {
+      if (detail !== this) this.audio.pause();
+    };
+    document.addEventListener(STARTED, this.otherStarted);
+  }
+
+  get playing() {
+    return !this.audio.paused && !this.audio.ended;
+  }
+
+  async toggle() {
+    if (!this.audio.paused) return this.audio.pause();
+    this.started();
+    await this.play();
+  }
+
+  async play() {
+    this.say("");
+    this.busy(true);
+    try {
+      const silence = this.t(
+        "The kernel does not answer: it is busy or was restarted. Wait for it, or run this cell again.",
+      );
+      const url = await this.sound.ask(() => this.say(silence));
+      if (this.audio.src !== url) {
+        const place = this.audio.currentTime; // where the person went before there was a sound
+        this.audio.src = url;
+        this.audio.currentTime = place;
+      }
+      this.say("");
+      await this.audio.play();
+    } catch (error) {
+      this.say(error.name === "NotAllowedError" ? this.t("The sound is here: press play once more.") : error.message);
+    } finally {
+      this.busy(false);
+    }
+  }
+
+  show() {
+    this.button.replaceChildren(icon(this.playing ? PAUSE : PLAY));
+    this.button.title = this.playing ? this.t("Pause") : this.t("Play");
+    this.button.setAttribute("aria-label", `${this.button.title} ${this.title}`);
+    this.changed(this.playing);
+  }
+
+  busy(on) {
+    this.button.classList.toggle("ace-busy", on);
+    this.button.setAttribute("aria-busy", String(on));
+  }
+
+  destroy() {
+    document.removeEventListener(STARTED, this.otherStarted);
+    this.audio.pause();
+    this.audio.removeAttribute("src");
+    this.sound.release();
+  }
+}

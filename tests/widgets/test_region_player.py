@@ -1,0 +1,125 @@
+"""The large waveform: its region goes both ways, its lines come from the scores, its sound when it is asked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from acestep_nb import Audio, History, RegionPlayer, Song
+from acestep_nb.scores.keeping import keep
+from acestep_nb.scores.values import Line, Scores, Signal
+
+JS = Path(__file__).parents[2] / "js"
+SIGNAL = Signal(-14.0, -1.0, 0.0, 0.0, 90.0, "A minor", {"bass": 1.0})
+SCORES = Scores(
+    "[Verse]\nla <b>\nlo",
+    SIGNAL,
+    lyrics_alignment=0.5,
+    lines=(
+        Line("[Verse]", 0.0, 0.5),
+        Line("la <b>", 0.5, 2.0, 0.9),
+        Line("lo", 2.0, 3.5, 0.2),
+        Line("skipped", 3.5, 3.5, 0.0),
+    ),
+)
+
+
+def heard(player: RegionPlayer) -> list:
+    sent = []
+    player.send = lambda content, buffers=None: sent.append((content, buffers))
+    return sent
+
+
+def test_a_take_is_shown_with_its_lines_and_bars(make_take, tmp_path):
+    take = replace(make_take(seconds=4), song=Song(caption="x", bpm=120, timesignature="3"))
+    kept = History(tmp_path).add(take)
+    keep(kept.folder, SCORES)
+    player = RegionPlayer(kept)
+    assert player.sound["title"] == "Take 1" and player.sound["duration"] == 4 and player.sound["bar"] == 1.5
+    assert [(line["text"], line["worst"]) for line in player.lines] == [
+        ("[Verse]", False),
+        ("la <b>", False),
+        ("lo", False),
+    ], "a line without time has no place; it is the worst here"
+    assert RegionPlayer(take, scores=SCORES).lines == player.lines
+
+
+def test_the_tempo_that_is_heard_makes_bars_where_none_was_asked(make_take):
+    take = make_take(seconds=4)
+    assert RegionPlayer(take).sound["bar"] == 0.0
+    assert RegionPlayer(take, scores=SCORES).sound["bar"] == pytest.approx(60 / 90 * 4)
+
+
+def test_a_long_sound_has_a_finer_waveform_but_a_small_one():
+    short, long = (
+        RegionPlayer(Audio(np.ones((1, int(480 * seconds)), np.float32), 480)) for seconds in (3, 600)
+    )
+    assert len(short.sound["peaks"]) == 800 and len(long.sound["peaks"]) == 6000
+    state = {name: value for name, value in long.get_state().items() if not name.startswith("_")}
+    assert len(json.dumps(state, default=lambda data: data.hex())) < 14_000
+
+
+def test_the_region_goes_both_ways_and_away_with_its_sound(make_take):
+    player = RegionPlayer(make_take(seed=1, seconds=4))
+    told = []
+    player.observe(lambda change: told.append(change["new"]), "region")
+    player.set_state({"region": [1.0, 2.5]})  # what the browser sends
+    player.region = (3, 9)
+    player.show(make_take(seed=2))
+    assert told == [(1.0, 2.5), (3.0, 9.0), None]
+
+
+def test_a_kept_take_that_is_shown_again_keeps_its_region(make_take, tmp_path):
+    take = History(tmp_path).add(make_take(seconds=4))
+    player = RegionPlayer(take)
+    player.region = (1, 2)
+    player.show(take, scores=SCORES)
+    assert player.region == (1.0, 2.0) and len(player.lines) == 3
+
+
+def test_sound_is_sent_when_it_is_asked_for(make_take, tmp_path):
+    take = History(tmp_path).add(make_take(seconds=1))
+    player = RegionPlayer(take)
+    sent = heard(player)
+    player._handle_custom_msg({"kind": "sound", "id": take.name, "request": "r"}, [])
+    player._handle_custom_msg({"kind": "sound", "id": "another", "request": "r"}, [])
+    assert sent[0][1] == [(take.folder / "audio.flac").read_bytes()] and sent[1][0]["kind"] == "failed"
+
+
+def test_a_damaged_take_says_so(make_take, tmp_path):
+    take = History(tmp_path).add(make_take())
+    (take.folder / "audio.flac").unlink()
+    player = RegionPlayer(take)
+    assert "audio.flac" in player.sound["problem"]
+    player.show(None)
+    assert player.sound["id"] == "" and player.lines == []
+
+
+SNAP = """
+import { snapped } from "%s/src/snap.js";
+import { clock } from "%s/src/dom.js";
+const lines = [{start: 0.5, end: 2}, {start: 2, end: 3.5}, {start: 4, end: 6}];
+const cases = [
+    [[0.6, 3.2], "off"], [[0.6, 3.2], "line"], [[3.4, 3.5], "line"], [[0.6, 3.2], "bar"], [[0.9, 1.1], "bar"],
+    [[5, 30], "bar"]];
+console.log(JSON.stringify([
+    cases.map(([ends, mode]) => snapped(ends, mode, lines, 1.5, 7)),
+    [clock(65.26), clock(65.26, 1), clock(59.97, 1), clock(-3.04, 1), clock(600)]]));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+def test_ends_are_brought_to_lines_and_bars():
+    script = SNAP % (JS.as_uri(), JS.as_uri())
+    told = subprocess.run(
+        ["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True
+    )
+    ends, clocks = json.loads(told.stdout)
+    assert ends == [[0.6, 3.2], [0.5, 3.5], [3.4, 3.5], [0, 3], [0.9, 1.1], [4.5, 7]]
+    assert clocks == ["1:05", "1:05.3", "1:00.0", "-0:03.0", "10:00"]
