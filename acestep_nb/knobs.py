@@ -66,6 +66,12 @@ class Knob:
         return _("{words} or empty", words=words) if self.optional else words
 
     @property
+    def spoken(self) -> Knob:
+        """The knob with its label, help and choices in the language of the interface."""
+        labels = tuple(_(label) for label in self.choice_labels)
+        return dataclasses.replace(self, label=_(self.label), help=_(self.help), choice_labels=labels)
+
+    @property
     def options(self) -> tuple[tuple[str, str], ...]:
         """``(label, value)`` of each choice, as drop-down lists want them."""
         return tuple(zip(self.choice_labels or self.choices, self.choices, strict=True))

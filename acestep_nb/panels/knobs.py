@@ -10,6 +10,7 @@ import ipywidgets
 
 from acestep_nb.errors import AceStepError
 from acestep_nb.knobs import knob
+from acestep_nb.locales import _
 from acestep_nb.panels.text import Text, box, toggle
 
 START = {
@@ -25,7 +26,7 @@ class KnobView:
     box: ipywidgets.Box
 
     def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
-        self.owner, self.name, self.knob = owner, name, knob(owner, name)
+        self.owner, self.name, self.knob = owner, name, knob(owner, name).spoken
         self.error = Text("", "ace-error")
         self._changed = changed
         self._lock = lock
@@ -89,7 +90,8 @@ class TextKnob(KnobView):
         self.area.value = value
 
     def _typed(self, _change: object) -> None:
-        self.count.say(f"{len(self.value):,} of {self.knob.max_length:,}" if self.value else "")
+        told = _("{count} of {limit}", count=f"{len(self.value):,}", limit=f"{self.knob.max_length:,}")
+        self.count.say(told if self.value else "")
         self._edited()
 
 
@@ -106,9 +108,9 @@ class AutoKnob(KnobView):
     ) -> None:
         super().__init__(owner, name, changed, lock)
         self.label = Text(self.knob.label, "ace-label", hint=self.knob.help)
-        self.told = Text("auto", "ace-told")
-        hint = f"{self.knob.label}: let the model decide"
-        self.auto = toggle("Auto", "ace-small", hint=hint, on=self.knob.optional)
+        self.told = Text(_("auto"), "ace-told")
+        hint = _("{label}: let the model decide", label=self.knob.label)
+        self.auto = toggle(_("Auto"), "ace-small", hint=hint, on=self.knob.optional)
         self.auto.layout.display = None if self.knob.optional else "none"
         self._on_change(self.auto, self._switched)
         header = box([self.label, *controls[:-1], self.told], "ace-head")
@@ -155,14 +157,14 @@ class AutoKnob(KnobView):
     def _mark(self) -> None:
         on = self.auto.value
         (self.box.add_class if on else self.box.remove_class)("ace-auto")
-        self.told.say("auto" if on else self.knob.unit)
+        self.told.say(_("auto") if on else self.knob.unit)
 
 
 class NumberKnob(AutoKnob):
     """A slider with a field beside its label; the field takes any number, so that a wrong one can be explained."""
 
     def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
-        rule = knob(owner, name)
+        rule = knob(owner, name).spoken
         whole = rule.step == 1
         field, slider = (
             (ipywidgets.IntText, ipywidgets.IntSlider)
@@ -201,7 +203,7 @@ class ChoiceKnob(AutoKnob):
     """A list to choose from."""
 
     def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
-        rule = knob(owner, name)
+        rule = knob(owner, name).spoken
         self.list = ipywidgets.Dropdown(
             options=rule.options, value=START.get(name, rule.choices[0]), description=rule.label
         )
@@ -225,7 +227,7 @@ class SwitchKnob(AutoKnob):
     """A box to tick."""
 
     def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
-        rule = knob(owner, name)
+        rule = knob(owner, name).spoken
         self.tick = ipywidgets.Checkbox(value=False, description=rule.label, indent=False)
         super().__init__(owner, name, changed, lock, [self.tick])
         self._on_change(self.tick, self._ticked)
@@ -247,7 +249,7 @@ class ListKnob(AutoKnob):
     """A line of numbers; what is not a number stays as typed, so that it can be explained."""
 
     def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
-        rule = knob(owner, name)
+        rule = knob(owner, name).spoken
         self.line = ipywidgets.Text(description=rule.label, placeholder=rule.help)
         super().__init__(owner, name, changed, lock, [self.line])
         self._on_change(self.line, self._typed)

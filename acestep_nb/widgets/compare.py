@@ -51,7 +51,6 @@ class Compare(Spoken):
         later("{action}: {title}"),
         later("What differs"),
         later("Keys: 1–{count} switch · space plays · ← → move · s star · x reject · d what differs"),
-        later("The sound is here: press play once more."),
         later(
             "The kernel does not answer: it is busy or was restarted. Wait for it, or run this cell again."
         ),

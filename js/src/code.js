@@ -1,18 +1,20 @@
 import { element } from "./dom.js";
+import { speaker } from "./words.js";
 
 const SHOWN = 2000; // ms that the button says what happened
 
 /** Python to copy: the kernel's `text` as plain text with a button that puts it on the clipboard. */
 function render({ model, el }) {
-  const code = element("pre", { tabindex: "0", "aria-label": "Python code" });
-  const button = element("button", { class: "ace-quiet", type: "button" }, "Copy");
+  const t = speaker(model);
+  const code = element("pre", { tabindex: "0", "aria-label": t("Python code") });
+  const button = element("button", { class: "ace-quiet", type: "button" }, t("Copy"));
   const show = () => {
     code.textContent = model.get("text");
   };
   button.addEventListener("click", async () => {
-    button.textContent = (await copied(code)) ? "Copied" : "Selected: press Ctrl+C";
+    button.textContent = (await copied(code)) ? t("Copied") : t("Selected: press Ctrl+C");
     setTimeout(() => {
-      button.textContent = "Copy";
+      button.textContent = t("Copy");
     }, SHOWN);
   });
   el.classList.add("ace", "ace-code");
