@@ -75,8 +75,8 @@ class Scoring(ABC):
     ) -> Take:
         """The take that scores best; of equals the first.
 
-        `by` is one of `MEASURES`; None is lyrics alignment for songs with words, else quality. Takes that have
-        been scored before are not scored again.
+        `by` is one of `MEASURES`; None is lyrics alignment for songs with words, else quality. Takes of which it
+        is kept already are not scored again.
         Raises `InputError` for no takes, another measure, or one that none of the takes has.
         """
         if isinstance(takes, str | Take) or not isinstance(takes, Iterable):
@@ -105,7 +105,7 @@ class Scoring(ABC):
         from acestep_nb.scores.keeping import kept
 
         known = None if take.folder is None else kept(take.folder)
-        listen = by == "lyrics_heard"
-        if known is None or (listen and known.lyrics_heard is None):
-            return self.score(take, listen=listen, cancel=cancel)
-        return known
+        if known is not None and (by is None or getattr(known, by) is not None):
+            return known
+        heard = known is not None and known.lyrics_heard is not None
+        return self.score(take, listen=heard or by == "lyrics_heard", cancel=cancel)

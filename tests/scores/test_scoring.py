@@ -207,6 +207,17 @@ def test_the_best_of_many(engine, take, tmp_path, monkeypatch):
     assert engine.best_of(takes) == by_hand
 
 
+def test_what_was_not_measured_yet_is_measured_and_the_rest_stays(
+    engine, planner, take, tmp_path, monkeypatch
+):
+    made = History(tmp_path).add(replace(take("la lu"), codes=tuple(range(60))))
+    before = engine.score(made, listen=True)
+    assert before.quality is None
+    monkeypatch.setattr(engine, "_planner", planner)
+    assert engine.best_of([made], by="quality") == made
+    assert made.scores.quality is not None and made.scores.lyrics_heard == before.lyrics_heard
+
+
 @pytest.mark.parametrize(
     ("lyrics", "by", "field"),
     [(None, None, "takes"), ("la", "beauty", "by"), ("", None, "takes"), ("la", "quality", "takes")],
