@@ -22,6 +22,8 @@ from acestep_nb.options import RenderOptions
 from acestep_nb.song import Song
 
 if TYPE_CHECKING:
+    from acestep_nb.adapters.dataset import Dataset
+    from acestep_nb.adapters.options import LoraOptions
     from acestep_nb.audio import Audio
     from acestep_nb.charts import (
         asked_and_measured,
@@ -54,11 +56,13 @@ __all__ = [
     "Cancelled",
     "CheckpointError",
     "Compare",
+    "Dataset",
     "Edit",
     "Engine",
     "History",
     "InputError",
     "Line",
+    "LoraOptions",
     "Plan",
     "PlanOptions",
     "Player",
@@ -92,13 +96,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Compare": "acestep_nb.widgets",
     "AlignmentMap": "acestep_nb.widgets",
     "Audio": "acestep_nb.audio",
+    "Compare": "acestep_nb.widgets",
+    "Dataset": "acestep_nb.adapters.dataset",
     "Edit": "acestep_nb.edits",
     "Engine": "acestep_nb.engine",
     "History": "acestep_nb.history",
     "Line": "acestep_nb.scores.values",
+    "LoraOptions": "acestep_nb.adapters.options",
     "Plan": "acestep_nb.plans",
     "PlanOptions": "acestep_nb.plans",
     "Player": "acestep_nb.widgets",

@@ -1,4 +1,4 @@
-"""The command line: ``acestep-nb lab · generate · download · doctor · eval · bench``; knobs give them words."""
+"""The command line: ``acestep-nb lab · generate · download · train-lora · doctor · eval · bench``; knobs word it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import acestep_nb
-from acestep_nb import downloading
+from acestep_nb import downloading, learning
+from acestep_nb.adapters.options import LoraOptions
 from acestep_nb.bench import PARTS, figures_of
 from acestep_nb.edits import EDIT_TASKS, TRACKS, Edit, RepaintOptions
 from acestep_nb.errors import AceStepError, Cancelled, InputError
@@ -73,7 +74,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="acestep-nb", description="Words become a song.")
     parser.add_argument("--version", action="version", version=acestep_nb.__version__)
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="lab | generate | download | doctor | eval | bench | gallery"
+        dest="command",
+        required=True,
+        metavar="lab | generate | download | train-lora | doctor | eval | bench | gallery",
     )
 
     lab = commands.add_parser("lab", help="open the notebooks in JupyterLab; options go on to JupyterLab")
@@ -96,6 +99,11 @@ def _parse(words: list[str]) -> argparse.Namespace:
     downloading.add_options(fetching)
     fetching.set_defaults(run=_download)
 
+    teach = commands.add_parser("train-lora", help="teach a model the style of your songs")
+    learning.add_options(teach)
+    _add_knobs(teach, LoraOptions)
+    teach.set_defaults(run=_train_lora)
+
     doctor = commands.add_parser("doctor", help="tell what is installed, on which machine, and what is amiss")
     doctor.set_defaults(run=_doctor)
 
@@ -113,11 +121,11 @@ def _parse(words: list[str]) -> argparse.Namespace:
     shown.add_argument("folder", nargs="?", default="docs/gallery", help="where to (default: docs/gallery)")
     shown.set_defaults(run=_gallery)
 
-    for command in (generate, measure, shown):
+    for command in (generate, teach, measure, shown):
         command.add_argument("--model", default="nano", help="a checkpoint's name or folder (default: nano)")
-    for command in (generate, fetching, doctor, measure, bench, shown):
+    for command in (generate, fetching, teach, doctor, measure, bench, shown):
         command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    for command in (lab, generate, fetching, doctor, measure, bench, shown):
+    for command in (lab, generate, fetching, teach, doctor, measure, bench, shown):
         command.add_argument(
             "--traceback", action="store_true", help="let an unforeseen error show where it is"
         )
@@ -227,6 +235,13 @@ def _eval(args: argparse.Namespace) -> int:
         remedy = 'Run: pip install "acestep-nb[train]"'
         raise AceStepError(f"{error.name} is not installed", remedy=remedy) from error
     print(json.dumps(figures, indent=None if args.json else 1))
+    return 0
+
+
+def _train_lora(args: argparse.Namespace) -> int:
+    with contextlib.redirect_stdout(sys.stderr):
+        result = learning.train(args, _given(args, LoraOptions), _say)
+    print(json.dumps(result) if args.json else result["adapter"])
     return 0
 
 

@@ -71,7 +71,7 @@ LAYERS = {
         "jobs",
     },
     "panels": {"panels"},
-    "tools": {"bench", "cli", "downloading", "gallery", "lab", "doctor", "__main__", "nano"},
+    "tools": {"bench", "cli", "downloading", "learning", "gallery", "lab", "doctor", "__main__", "nano"},
 }
 MAY_IMPORT = {
     "words": {"words"},
