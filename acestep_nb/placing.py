@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from acestep_nb.checkpoints.fit import Machine, Placement, Wish, fit
 from acestep_nb.checkpoints.locate import find
-from acestep_nb.checkpoints.machine import best_device, this_machine
+from acestep_nb.checkpoints.machine import best_device, main_memory, this_machine
 from acestep_nb.checkpoints.registry import Model, model, models, sizes
 from acestep_nb.checkpoints.weighing import Weights, parameters, weights_of
 from acestep_nb.errors import CheckpointError, InputError
@@ -71,6 +71,16 @@ def place(
             remedy="acestep-nb doctor tells what fits here.",
         )
     return Place(folder, planners.get(placement.planner or ""), where, placement)
+
+
+def memory(device: str | None = None) -> tuple[float, float]:
+    """GiB that are used, by whatever program, and that there are: of a device, or of main memory for None."""
+    if device is None:
+        whole, free = main_memory()
+    else:
+        machine = this_machine(device)
+        whole, free = machine.memory, machine.free
+    return max(0.0, whole - free), whole
 
 
 def foreseen(machine: Machine, name: str, planner: str | None = None) -> Placement:

@@ -57,6 +57,19 @@ def session(folder: Path) -> Session:
         return known
 
 
+def release() -> None:
+    """Let the engine go that was loaded by name, so that its memory is there for another."""
+    while _resident:
+        _resident.popitem()[1].free()
+
+
+def load(name: str, **how: Any) -> Engine:
+    """The checkpoint of that name in memory, loaded as `Engine.load` is told, in place of the one there."""
+    release()  # one model at a time: two may not fit into memory
+    engine = _resident[name] = Engine.load(name, **how)
+    return engine
+
+
 def loaded(engine: Engine | str) -> Engine | None:
     """The engine of that name if it is in memory already."""
     return _resident.get(engine) if isinstance(engine, str) else engine
@@ -166,6 +179,20 @@ class Session:
         self.tell()
         return job
 
+    def exchange(self, words: str, act: Callable[[], None]) -> Job:
+        """The job in which ``act()`` loads or frees an engine; ``AceStepError`` while anything is made."""
+
+        def work(on_progress: Any, on_take: Any, cancel: threading.Event) -> None:
+            act()
+
+        with self.lock:
+            if self.busy:
+                raise AceStepError(_("takes are being made"), remedy=_("Wait for them, or stop them first."))
+            self.problem, self._thought_of = None, words
+            self.thinking = job = _WORKER.submit(work, priority=CLICK, on_end=self._thought)
+        self.tell()
+        return job
+
     def score(self, engine: Engine | str, takes: list[Take]) -> None:
         """Score kept takes in the background; their scores appear as they get ready."""
         for take in takes:
@@ -264,9 +291,8 @@ class Session:
         if isinstance(engine, str) and engine not in _resident:
             self._loading = _("loading {name}", name=engine)
             self.tell()
-            _resident.clear()  # one model at a time: two may not fit into memory
             try:
-                _resident[engine] = Engine.load(engine)
+                load(engine)
             finally:
                 self._loading = ""
         if cancel.is_set():

@@ -7,8 +7,7 @@ import threading
 import ipywidgets
 
 from acestep_nb.panels.editors import Advice, Helpers, SongForm
-from acestep_nb.panels.text import box
-from acestep_nb.panels.view import style
+from acestep_nb.panels.text import box, style
 from acestep_nb.scores.values import Scores
 from acestep_nb.song import Song
 from acestep_nb.writing import Hint

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import ipywidgets
+
+_STYLE = Path(__file__).with_name("style.css")
 
 
 class Text(ipywidgets.HTML):
@@ -50,6 +54,24 @@ def box(children: list[ipywidgets.Widget], *classes: str) -> ipywidgets.Box:
 def shown(widget: ipywidgets.DOMWidget, on: bool) -> None:
     """Show the widget, or let it take no room."""
     widget.layout.display = None if on else "none"
+
+
+def fold(switch: ipywidgets.ToggleButton, content: ipywidgets.Widget) -> None:
+    """Show the content only while the switch is on."""
+
+    def turn(change: Mapping[str, Any]) -> None:
+        content.layout.display = None if change["new"] else "none"
+        switch.icon = "caret-down" if change["new"] else "caret-right"
+
+    switch.observe(turn, "value")
+    turn({"new": switch.value})
+
+
+def style() -> ipywidgets.HTML:
+    """The style sheet of every panel, to be shown with it."""
+    sheet = ipywidgets.HTML(f"<style>{_STYLE.read_text('utf-8')}</style>")
+    sheet.layout.display = "none"
+    return sheet
 
 
 class Picks:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -14,12 +13,11 @@ from acestep_nb.panels.editors import Advice, Helpers
 from acestep_nb.panels.grid import TakeGrid
 from acestep_nb.panels.selected import SelectedTake
 from acestep_nb.panels.tasks import STRENGTHS, TASK_VIEWS, TRACK_TASKS
-from acestep_nb.panels.text import Picks, Text, box, button, shown, toggle
+from acestep_nb.panels.text import Picks, Text, box, button, fold, shown, style, toggle
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.takes import Take
 from acestep_nb.widgets import CodeBlock, RegionPlayer
 
-_STYLE = Path(__file__).with_name("style.css")
 _METAS = ("bpm", "keyscale", "timesignature", "vocal_language", "duration")
 SORTS = ("newest", "lyrics_alignment", "quality")
 FILTERS = ("all", "starred")
@@ -196,24 +194,6 @@ class View:
         fold(self.code, self.python)
         row = box([self.log, _grow(), self.details, self.code], "ace-row")
         return box([row, self.history, self.python], "ace-foot")
-
-
-def fold(switch: ipywidgets.ToggleButton, content: ipywidgets.Widget) -> None:
-    """Show the content only while the switch is on."""
-
-    def turn(change: Mapping[str, Any]) -> None:
-        content.layout.display = None if change["new"] else "none"
-        switch.icon = "caret-down" if change["new"] else "caret-right"
-
-    switch.observe(turn, "value")
-    turn({"new": switch.value})
-
-
-def style() -> ipywidgets.HTML:
-    """The style sheet of every panel, to be shown with it."""
-    sheet = ipywidgets.HTML(f"<style>{_STYLE.read_text('utf-8')}</style>")
-    sheet.layout.display = "none"
-    return sheet
 
 
 def _grow() -> ipywidgets.Box:
