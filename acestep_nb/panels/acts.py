@@ -39,7 +39,8 @@ class Acts:
         """Do what a button asks; kinds that are not known are let be."""
         to, region = str(message.get("to")), message.get("region")
         actions: dict[str, Callable[[], None]] = {
-            "star": lambda: self._star(take, bool(message.get("on"))),
+            "star": lambda: self._mark(take, {"starred": bool(message.get("on"))}),
+            "mark": lambda: self._mark(take, message),
             "reuse": lambda: self.reuse(take),
             "remove": lambda: self._remove(take),
             "keep": self._session.save,
@@ -91,10 +92,9 @@ class Acts:
             self.removed = None
             self._session.renew(_("{take} is back", take=name))
 
-    def _star(self, take: Take, on: bool) -> None:
-        self._session.history.mark(take, starred=on)
-        words = _("starred {take}", take=take.name) if on else _("took the star from {take}", take=take.name)
-        self._session.renew(words)
+    def _mark(self, take: Take, changes: Mapping[str, Any]) -> None:
+        self._session.history.mark(take, **changes)
+        self._session.renew(_("marked {take}", take=take.name))
 
     def _remove(self, take: Take) -> None:
         self._session.remove(take)

@@ -46,9 +46,11 @@ class TakeGrid(Player):
         entry = self._entries.get(key)
         if entry is None:
             return card | {"title": _("Not kept yet"), "actions": _told(_KEEP, _REUSE, _REMOVE)}
-        task = "" if entry.task == "text2music" else _(TASK_VIEWS[entry.task].label)
+        task = [] if entry.task == "text2music" else [_(TASK_VIEWS[entry.task].label)]
+        rejected = [_("rejected")] if entry.marks.rejected else []
+        note = [entry.marks.note] if entry.marks.note else []
         return card | {
-            "facts": [*([task] if task else []), *card["facts"]],
+            "facts": [*rejected, *task, *card["facts"], *note],
             "scores": [
                 [label, value]
                 for label, value in ((_("lyrics"), entry.lyrics_alignment), (_("quality"), entry.quality))

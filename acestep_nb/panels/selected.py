@@ -42,7 +42,7 @@ class SelectedTake:
     ) -> None:
         self._history, self._on_act, self._said = history, on_act, said
         self.take: Take | None = None
-        self._scored = False
+        self._scored = self._filling = False
         self.changes = Text("", "ace-quiet-text")
         self.wave = RegionPlayer()
         self.map = AlignmentMap()
@@ -59,12 +59,17 @@ class SelectedTake:
             _("Score"), hint=_("Hear how well the lyrics are sung, and what tempo and key sound")
         )
         self.reuse = button(_("Reuse"), hint=_("Let the form ask for this very take again"))
+        self.reject = toggle(_("Reject"), hint=_("Heard, and not wanted: the list leaves it out"))
+        self.note = ipywidgets.Text(
+            description=_("Note"), placeholder=_("what to remember about this take"), continuous_update=False
+        )
+        self.note.add_class("ace-note")
         self.format = ipywidgets.Dropdown(options=list(FORMATS), description=_("Format"))
         self.format.add_class("ace-sort")
         self.export = button(_("Export"), hint=_("Write the take into the exports folder of the project"))
         self.exported = Text("", "ace-quiet-text")
         row = box([*self.ways.values(), self.reuse, self.score], "ace-row")
-        out = box([self.format, self.export, self.exported], "ace-row")
+        out = box([self.note, self.reject, self.format, self.export, self.exported], "ace-row")
         self.box = box([self.changes, self.wave, row, out, self.lines, self.map], "ace-section", "ace-at")
         self._connect()
         self.show(None)
@@ -77,12 +82,13 @@ class SelectedTake:
                 scores = take.scores
             except AceStepError:  # damaged scores are none: the take can be scored again
                 scores = None
+        if take is not None:
+            self._show_marks(take)
         known = self.take is not None and take is not None and self.take.name == take.name
         if known and self._scored == (scores is not None):
             return
         region = self.wave.region if known else None
         self.take, self._scored = take, scores is not None
-        shown(self.box, take is not None)
         self.wave.show(take, scores=scores)
         self.wave.region = region
         self.map.show(scores)
@@ -98,12 +104,26 @@ class SelectedTake:
         changed = lineage.in_words(lineage.changes(take, parent))
         return _("child of {parent}; changed: {changes}", parent=title(parent, 0), changes=changed)
 
+    def _show_marks(self, take: Take) -> None:
+        self._filling = True
+        try:
+            marks = self._history.marks(take)
+            self.reject.value, self.note.value = marks.rejected, marks.note
+        finally:
+            self._filling = False
+
+    def _mark(self, **changes: Any) -> None:
+        if self.take is not None and not self._filling:
+            self._act("mark", changes)
+
     def _connect(self) -> None:
         for way, own in self.ways.items():
             own.on_click(lambda _button, way=way: self._send(way))
         self.reuse.on_click(lambda _button: self._act("reuse", {}))
         self.score.on_click(lambda _button: self._act("score", {}))
         self.export.on_click(lambda _button: self._export())
+        self.reject.observe(lambda change: self._mark(rejected=change["new"]), "value")
+        self.note.observe(lambda change: self._mark(note=change["new"]), "value")
         self.map.observe(self._line_chosen, "region")
         self.lines.observe(lambda _change: self._show_map(), "value")
         self._show_map()

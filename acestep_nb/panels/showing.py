@@ -7,6 +7,7 @@ from pathlib import Path
 from acestep_nb.engine import Engine
 from acestep_nb.errors import AceStepError
 from acestep_nb.locales import _
+from acestep_nb.marks import Marks
 from acestep_nb.panels.acts import Acts
 from acestep_nb.panels.session import Session, in_words
 from acestep_nb.panels.tasks import TASK_VIEWS
@@ -14,7 +15,8 @@ from acestep_nb.panels.text import shown
 from acestep_nb.panels.view import View
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.takes import Take
-from acestep_nb.widgets.player import title
+from acestep_nb.widgets.compare import MOST, Compare
+from acestep_nb.widgets.sounding import title
 
 _PAGE = 12  # cards at a time
 _LISTED = 60  # takes to choose a source from
@@ -27,6 +29,7 @@ class Showing:
         self._session, self._form, self._view, self._acts = session, form, view, acts
         self._limit = _PAGE
         self._drawn: object = None
+        self._compared: list[str] = []
         self._problem: BaseException | None = None
 
     def refresh(self, engine: Engine | None, name: str) -> None:
@@ -35,7 +38,7 @@ class Showing:
         self._show_progress()
         self.show_engine(engine, name)
         self._show_log()
-        state = (session.revision, view.starred.value, view.sort.value, self._limit)
+        state = (session.revision, view.filter.value, view.sort.value, view.comparing.value, self._limit)
         if state != self._drawn:
             self._drawn = state
             self._show_takes()
@@ -106,6 +109,16 @@ class Showing:
             else _(TASK_VIEWS[self._form.task].help)
         )
 
+    def _compare(self, takes: list[Take]) -> None:
+        """Put these takes side by side; what is heard now plays on while they stay the same."""
+        names = [take.name for take in takes]
+        if names != self._compared:
+            self._compared = names
+            self._view.compared.children = [Compare(takes, on_mark=self._marked)] if takes else []
+
+    def _marked(self, take: Take, _marks: Marks) -> None:
+        self._session.renew(_("marked {take}", take=take.name))
+
     def _show_log(self) -> None:
         view, log = self._view, self._session.log
         view.log.say(f"{log[-1].when} {log[-1].text}" if log else str(self._session.history.folder))
@@ -115,10 +128,10 @@ class Showing:
     def _show_takes(self) -> None:
         view, session, history = self._view, self._session, self._session.history
         view.project.say(history.folder.resolve().name)
-        show = "starred" if view.starred.value else "all"
-        page = history.page(0, self._limit + 1, by=view.sort.value, show=show)
+        page = history.page(0, self._limit + 1, by=view.sort.value, show=view.filter.value)
         unsaved = list(reversed(session.unsaved))
         view.grid.show_project([*unsaved, *page[: self._limit]], history.entries)
+        self._compare(page[:MOST] if view.comparing.value else [])
         view.count.say(str(len(history) + len(unsaved) or ""))
         shown(view.older, len(page) > self._limit)
         newest = history.page(0, _LISTED)

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 
 from acestep_nb.history import History
-from acestep_nb.locales import _
+from acestep_nb.locales import INTERFACE, _, language
 from acestep_nb.panels.editors import Advice, Helpers
 from acestep_nb.panels.grid import TakeGrid
 from acestep_nb.panels.selected import SelectedTake
@@ -20,7 +20,7 @@ from acestep_nb.widgets import CodeBlock, RegionPlayer
 
 _METAS = ("bpm", "keyscale", "timesignature", "vocal_language", "duration")
 SORTS = ("newest", "lyrics_alignment", "quality")
-FILTERS = ("all", "starred")
+FILTERS = ("kept", "starred", "rejected", "all")
 
 
 class View:
@@ -101,8 +101,15 @@ class View:
     def _bar(self) -> ipywidgets.Box:
         self.project = Text("", "ace-strong")
         self.model = Text("", "ace-chip-text")
+        self.language = ipywidgets.Dropdown(
+            options=[(name, code) for code, name in INTERFACE.items()],
+            value=language(),
+            description=_("Language of the panel"),
+        )
+        self.language.add_class("ace-bare")
         name = Text("acestep_nb", "ace-name")
-        return box([name, Text(_("project"), "ace-quiet-text"), self.project, _grow(), self.model], "ace-bar")
+        project = [Text(_("project"), "ace-quiet-text"), self.project]
+        return box([name, *project, _grow(), self.model, self.language], "ace-bar")
 
     def _task(self, tasks: Sequence[str], on_task: Callable[[], None]) -> ipywidgets.Box:
         self.tasks = Picks({name: _(TASK_VIEWS[name].label) for name in tasks}, on_task)
@@ -172,7 +179,13 @@ class View:
         labels = (_("newest first"), _("by alignment"), _("by quality"))
         self.sort = ipywidgets.Dropdown(options=list(zip(labels, SORTS)), description=_("Sort"))
         self.sort.add_class("ace-sort")
-        self.starred = toggle(_("Starred"), "ace-flat", hint=_("Show only the takes that carry a star"))
+        shows = (_("all but rejected"), _("starred"), _("rejected"), _("all"))
+        self.filter = ipywidgets.Dropdown(options=list(zip(shows, FILTERS)), description=_("Show"))
+        self.filter.add_class("ace-sort")
+        self.comparing = toggle(
+            _("Compare"), "ace-flat", hint=_("Hear the first eight takes at one playhead, equally loud")
+        )
+        self.compared = box([], "ace-compared")
         self.scores = toggle(
             _("Score"), "ace-flat", hint=_("Score new takes in the background, one after the other"), on=True
         )
@@ -181,8 +194,8 @@ class View:
         self.older = button(_("Show older takes"), "ace-flat")
         title = box([Text(_("Takes"), "ace-title"), self.count], "ace-pair")
         trash = box([self.removed, self.undo], "ace-pair")
-        head = box([title, self.sort, self.starred, self.scores, _grow(), trash], "ace-row")
-        return box([head, self.grid, self.older], "ace-section", "ace-takes")
+        head = [title, self.sort, self.filter, self.scores, self.comparing, _grow(), trash]
+        return box([box(head, "ace-row"), self.compared, self.grid, self.older], "ace-section", "ace-takes")
 
     def _foot(self) -> ipywidgets.Box:
         self.log = Text("", "ace-quiet-text", "ace-log")

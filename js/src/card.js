@@ -36,7 +36,7 @@ export class Card {
     this.caption = element("p", { class: "ace-caption ace-muted" });
     this.wave = element("div", { class: "ace-wave", role: "slider", tabindex: "0", "aria-valuemin": "0" });
     this.scores = element("div", { class: "ace-facts ace-scores" });
-    this.facts = element("div", { class: "ace-facts" }, ...data.facts.map((fact) => element("span", { class: "ace-chip" }, fact)));
+    this.facts = element("div", { class: "ace-facts" });
     this.actions = element("div", { class: "ace-actions" }, ...data.actions.map((action) => this.action(data, ...action)));
     if (data.menu) this.actions.append(this.menu(data, ...data.menu));
     this.message = element("p", { class: "ace-message", role: "status" });
@@ -64,7 +64,7 @@ export class Card {
     this.wave.setAttribute("aria-valuemax", String(duration));
   }
 
-  /** Show what may change about a take; its waveform, sound and facts never do. */
+  /** Show what may change about a take; its waveform and sound never do. */
   update(data) {
     this.data = data;
     this.node.setAttribute("aria-label", data.title);
@@ -75,6 +75,7 @@ export class Card {
     this.star.hidden = data.starred === null;
     this.star.textContent = data.starred ? `★ ${this.t("Starred")}` : `☆ ${this.t("Star")}`;
     this.star.setAttribute("aria-pressed", String(Boolean(data.starred)));
+    this.facts.replaceChildren(...data.facts.map((fact) => element("span", { class: "ace-chip", dir: "auto" }, fact)));
     this.scores.replaceChildren(...data.scores.map(([label, value]) => score(label, value)));
     this.node.classList.toggle("ace-selected", data.id === this.model.get("selected"));
     this.say(data.problem);

@@ -201,7 +201,7 @@ class TestCards:
         name = studio.takes[3].name
         send(studio, "star", name, on=True)
         assert studio.history.starred == {name}
-        studio._view.starred.value = True
+        studio._view.filter.value = "starred"
         assert [card["id"] for card in studio._view.grid.cards] == [name]
         send(studio, "star", name, on=False)
         assert studio._view.grid.cards == []
