@@ -17,6 +17,7 @@ from acestep_nb.audio import Audio, Samples
 from acestep_nb.codes import LATENT_CHANNELS, SAMPLE_RATE, SAMPLES_PER_LATENT
 from acestep_nb.edits import Edit, Source
 from acestep_nb.errors import Cancelled
+from acestep_nb.locales import _
 from acestep_nb.options import RenderOptions
 from acestep_nb.pieces import Piece, length_of, splice
 from acestep_nb.plans import Planned
@@ -50,12 +51,18 @@ class Progress:
 
     def __str__(self) -> str:
         if self.stage == "reading":
-            return "reading the words"
+            return _("reading the words")
         if self.stage == "planning":
-            return f"planning {self.step}/{self.steps} codes" if self.steps else "planning the words"
-        which = f"take {self.take} of {self.takes}" if self.take else f"{self.takes} takes"
-        steps = f" · step {self.step}/{self.steps}" if self.stage == "rendering" else ""
-        return f"{self.stage} {which}{steps}"
+            codes = {"made": self.step, "wanted": self.steps}
+            return _("planning {made}/{wanted} codes", **codes) if self.steps else _("planning the words")
+        which = (
+            _("take {number} of {count}", number=self.take, count=self.takes)
+            if self.take
+            else _("{count} takes", count=self.takes)
+        )
+        if self.stage == "decoding":
+            return _("decoding {takes}", takes=which)
+        return _("rendering {takes} · step {step}/{steps}", takes=which, step=self.step, steps=self.steps)
 
     @property
     def fraction(self) -> float:

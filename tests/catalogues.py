@@ -15,9 +15,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from acestep_nb.edits import TRACKS
 from acestep_nb.knobs import Knob, knobs
 from acestep_nb.languages import LANGUAGES
 from acestep_nb.locales import FOLDER, INTERFACE, catalogue
+from acestep_nb.writing import DIMENSIONS, TAGS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "acestep_nb"
@@ -37,7 +39,19 @@ def messages() -> dict[str, str]:
         for text in (*_marked(source, place), *(_of_knobs(path) if "Knob(" in source else ())):
             if text not in NAMES and not SIGNS.fullmatch(text):
                 found.setdefault(text, place)
-    return found
+    tracks = [name.replace("_", " ") for name in TRACKS]
+    return (
+        found
+        | dict.fromkeys(_of_palette(), "acestep_nb/writing/palette.py")
+        | dict.fromkeys(tracks, "acestep_nb/edits.py")
+    )
+
+
+def _of_palette() -> Iterator[str]:
+    """What the palettes of caption and lyrics call their groups, and what each tag means."""
+    for group in (*DIMENSIONS, *TAGS):
+        yield group.label
+    yield from (tag.meaning for group in TAGS for tag in group.tags)
 
 
 def in_browser() -> dict[str, str]:

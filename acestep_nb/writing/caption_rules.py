@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from acestep_nb.locales import _
 from acestep_nb.song import Song
 from acestep_nb.writing.context import Context
 from acestep_nb.writing.data import load
@@ -38,7 +39,11 @@ def style_conflict(context: Context) -> Iterator[Hint]:
     if clash is None:
         return
     one, other = clash
-    message = f"“{one.word}” and “{other.word}” clash when both sound at once; let one follow the other."
+    message = _(
+        "“{one}” and “{other}” clash when both sound at once; let one follow the other.",
+        one=one.word,
+        other=other.word,
+    )
     fix = changed(caption=_as_evolution(caption, one, other))
     yield Hint("style-conflict", "warning", message, ("caption", other.start, other.end), fix)
 
@@ -48,7 +53,7 @@ def metas_in_caption(context: Context) -> Iterator[Hint]:
     caption = context.song.caption
     for meta in metas_in(caption):
         written = caption[meta.start : meta.end].strip()
-        message = f"“{written}” belongs in {meta.field}, not in the caption."
+        message = _("“{words}” belongs in {field}, not in the caption.", words=written, field=meta.field)
         fix = None if meta.value is None else _moved(meta, written)
         yield Hint("metas-in-caption", "warning", message, ("caption", meta.start, meta.end), fix)
 
@@ -58,7 +63,10 @@ def odd_time(context: Context) -> Iterator[Hint]:
     tags = [("lyrics", tag.start, context.song.lyrics[tag.start : tag.end]) for tag in context.lyrics.tags]
     for field, offset, text in [("caption", 0, context.song.caption), *tags]:
         for start, end in odd_meters(text):
-            message = f"“{text[start:end].strip()}” is rare in training: 4/4, 3/4 and 6/8 are kept to best."
+            message = _(
+                "“{words}” is rare in training: 4/4, 3/4 and 6/8 are kept to best.",
+                words=text[start:end].strip(),
+            )
             yield Hint("odd-time-signature", "warning", message, (field, offset + start, offset + end))
 
 
@@ -73,7 +81,7 @@ def vague_caption(context: Context) -> Iterator[Hint]:
         return
     named = pattern([*generic["nouns"], *generic["spaceless_nouns"]]).search(caption)
     severity = "warning" if vague != "style" and (named or vague == "generic") else "info"
-    message = "The caption would fit any song: name a style, a player, a texture or a voice as well."
+    message = _("The caption would fit any song: name a style, a player, a texture or a voice as well.")
     yield Hint("vague-caption", severity, message, ("caption", 0, len(context.song.caption)))
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from acestep_nb.locales import _
 from acestep_nb.writing.context import Context
 from acestep_nb.writing.data import load
 from acestep_nb.writing.hints import Hint
@@ -49,7 +50,7 @@ def adjective_stacking(context: Context) -> Iterator[Hint]:
             heaped = stacked >= _ENOUGH and (stacked >= chunks - 1)
             heaped = heaped and (chunks >= _ENOUGH or stacked > _ENOUGH)
             if heaped or _run_of_adjectives(line.sung) >= _ENOUGH:
-                message = "Adjectives are heaped on vague images: keep one and tell what happens to it."
+                message = _("Adjectives are heaped on vague images: keep one and tell what happens to it.")
                 yield Hint("adjective-stacking", "warning", message, ("lyrics", line.start, last.end))
                 break
 
@@ -65,7 +66,7 @@ def mixed_metaphors(context: Context) -> Iterator[Hint]:
         return
     third = list(held.values())[2]
     span = ("lyrics", third.lines[0].start, third.lines[-1].end)
-    message = f"One song, one image: this one goes from {' to '.join(held)}."
+    message = _("One song, one image: this one goes through {images}.", images=" → ".join(held))
     yield Hint("mixed-metaphors", "warning", message, span)
 
 
@@ -82,7 +83,11 @@ def rhyme_chaos(context: Context) -> Iterator[Hint]:
             plan = _plan(lines[at : at + 4], context.language)
             known = planned.setdefault(section.kind, plan) if plan != "unsure" else ""
             if known and known != plan and "AAAA" not in (known, plan):
-                message = f"These lines rhyme {plan}, those before them {known}: keep to one plan."
+                message = _(
+                    "These lines rhyme {plan}, those before them {known}: keep to one plan.",
+                    plan=plan,
+                    known=known,
+                )
                 span = ("lyrics", lines[at].start, lines[at + 3].end)
                 yield Hint("rhyme-chaos", "warning", message, span)
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from acestep_nb.locales import _
 from acestep_nb.song import Song, knob
 from acestep_nb.writing.context import Context, Measured
 from acestep_nb.writing.hints import Fix, Hint, changed, replaced
@@ -22,12 +23,15 @@ def stacked_tags(context: Context) -> Iterator[Hint]:
         for tag in section.tags:
             wordy = any(len(part.split()) > _MOST_WORDS for part in (tag.name, *tag.modifiers))
             if wordy or len(tag.modifiers) > _MOST_MODIFIERS:
-                message = f"[{tag.text}] asks for too much at once and may be sung: keep one modifier."
+                message = _(
+                    "[{tag}] asks for too much at once and may be sung: keep one modifier.", tag=tag.text
+                )
                 yield Hint("stacked-tags", "warning", message, _span(tag), _unstacked(context, tag))
         before_words = _leading_cues(section)
         if len(before_words) > _MOST_CUES:
-            message = (
-                f"{len(before_words) + 1} tags on one section confuse the model: keep one beside its name."
+            message = _(
+                "{count} tags on one section confuse the model: keep one beside its name.",
+                count=len(before_words) + 1,
             )
             span = ("lyrics", before_words[1].start, before_words[-1].end)
             written = context.song.lyrics[before_words[0].end : before_words[-1].end]
@@ -43,7 +47,9 @@ def missing_blank_line(context: Context) -> Iterator[Hint]:
             begin = max(0, tag.start - 2)
             before, written = context.song.lyrics[begin : tag.start], context.song.lyrics[tag.start : tag.end]
             fix = replaced("lyrics", before + written, f"{before.rstrip()}\n\n{written}", begin)
-            message = f"Put a blank line before [{tag.text}], so that its words do not flow into it."
+            message = _(
+                "Put a blank line before [{tag}], so that its words do not flow into it.", tag=tag.text
+            )
             yield Hint("missing-blank-line", "warning", message, _span(tag), fix)
 
 
@@ -60,7 +66,12 @@ def line_syllables(context: Context) -> Iterator[Hint]:
             far = item.full < pace["far"][0] or item.count >= pace["far"][1] * widened
             shout = item.line.loud or _refrain(item, lines)
             severity = "warning" if far and not (shout and item.full < low) else "info"
-            message = f"{item.count} syllables: {low}–{high:.0f} sit best on the beat."
+            message = _(
+                "{count} syllables: {low}–{high} sit best on the beat.",
+                count=item.count,
+                low=low,
+                high=f"{high:.0f}",
+            )
             yield Hint("line-syllables", severity, message, ("lyrics", item.line.start, item.line.end))
 
 
@@ -89,7 +100,7 @@ def no_breath(context: Context) -> Iterator[Hint]:
         limit = pace["breath"] * (_RAP if context.rapped(section) else 1.0)
         long = [item for item in lines if item.count >= limit]
         if len(long) >= 2 and len(long) * 2 >= len(lines):
-            message = f"{len(long)} lines here leave no place to breathe: break them in two."
+            message = _("{count} lines here leave no place to breathe: break them in two.", count=len(long))
             yield Hint("no-breath", "warning", message, ("lyrics", long[0].line.start, long[-1].line.end))
 
 
@@ -131,7 +142,11 @@ def _neighbours(lines: Sequence[Measured], step: float) -> Iterator[Hint]:
     for one, other in pairwise(lines):
         low, high = sorted((one.count, other.count))
         if high - low >= 6 * step and high >= 1.75 * low:
-            message = f"{one.count} syllables, then {other.count}: neighbours sing best when they are alike."
+            message = _(
+                "{one} syllables, then {other}: neighbours sing best when they are alike.",
+                one=one.count,
+                other=other.count,
+            )
             yield Hint("uneven-lines", "warning", message, ("lyrics", one.line.start, other.line.end))
 
 
@@ -153,8 +168,11 @@ def _matching(context: Context, step: float) -> Iterator[Hint]:
             if gap < 4 * step:
                 continue
             severity = "warning" if gap >= 5 * step else "info"
-            message = (
-                f"Line {place + 1} has {other.count} syllables, in the first {section.kind} {one.count}: "
-                "the same tune wants lines alike."
+            message = _(
+                "Line {line} has {count} syllables, in the first {section} {before}: the same tune wants lines alike.",
+                line=place + 1,
+                count=other.count,
+                section=section.kind,
+                before=one.count,
             )
             yield Hint("uneven-lines", severity, message, ("lyrics", other.line.start, other.line.end))

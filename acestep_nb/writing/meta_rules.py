@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from acestep_nb.locales import _
 from acestep_nb.song import Song, knob
 from acestep_nb.writing.context import Context
 from acestep_nb.writing.data import load
@@ -27,7 +28,11 @@ def extreme_bpm(context: Context) -> Iterator[Hint]:
         return
     severity = "info" if _BEARABLE_BPM[0] <= bpm <= _BEARABLE_BPM[1] else "warning"
     better = bpm * 2 if bpm < _USUAL_BPM[0] else (bpm + 1) // 2
-    message = f"{bpm} bpm is rare in training: 60–180 is kept to best. {better} has the same pulse."
+    message = _(
+        "{bpm} bpm is rare in training: 60–180 is kept to best. {better} has the same pulse.",
+        bpm=bpm,
+        better=better,
+    )
     yield Hint("extreme-bpm", severity, message, ("bpm", 0, 0), changed(bpm=better))
 
 
@@ -38,7 +43,12 @@ def rare_key(context: Context) -> Iterator[Hint]:
         return
     severity = "warning" if signs >= _FARTHEST_SIGNS else "info"
     better = easier_key(key)
-    message = f"{key} has {signs} sharps or flats and may be ignored or shifted; {better} is safer."
+    message = _(
+        "{key} has {signs} sharps or flats and may be ignored or shifted; {better} is safer.",
+        key=key,
+        signs=signs,
+        better=better,
+    )
     yield Hint("rare-key", severity, message, ("keyscale", 0, 0), changed(keyscale=better))
 
 
@@ -51,7 +61,12 @@ def metas_caption(context: Context) -> Iterator[Hint]:
         value = getattr(context.song, meta.field)
         if value is not None and meta.value is not None and value != meta.value:
             written = context.song.caption[meta.start : meta.end].strip()
-            message = f"The caption says “{written}”, but {meta.field} is {value}."
+            message = _(
+                "The caption says “{words}”, but {field} is {value}.",
+                words=written,
+                field=meta.field,
+                value=value,
+            )
             fix = changed(**{meta.field: meta.value})
             yield Hint("metas-caption", "warning", message, ("caption", meta.start, meta.end), fix)
 
@@ -68,14 +83,25 @@ def duration_lyrics(context: Context) -> Iterator[Hint]:
     span = ("duration", 0, 0)
     fix = changed(duration=min(needed, knob(Song, "duration").maximum or needed))
     if total / seconds > most:
-        message = f"{total} syllables do not fit into {seconds:g} s: give about {needed:g} s, or sing less."
+        message = _(
+            "{count} syllables do not fit into {seconds} s: give about {needed} s, or sing less.",
+            count=total,
+            seconds=f"{seconds:g}",
+            needed=f"{needed:g}",
+        )
         yield Hint("duration-lyrics", "warning", message, span, fix)
     elif seconds >= _SPARSE_FROM and total / seconds < _SPARSE[1] and not _room_to_play(context):
         severity = "warning" if total / seconds < _SPARSE[0] else "info"
-        message = f"{total} syllables are few for {seconds:g} s: write more, or name what is played between."
+        message = _(
+            "{count} syllables are few for {seconds} s: write more, or name what is played between.",
+            count=total,
+            seconds=f"{seconds:g}",
+        )
         yield Hint("duration-lyrics", severity, message, span, fix)
     elif seconds > _LONG_SONG:
-        message = f"{seconds:g} s is long: structure may wander; 2–4 minutes are kept to best."
+        message = _(
+            "{seconds} s is long: structure may wander; 2–4 minutes are kept to best.", seconds=f"{seconds:g}"
+        )
         yield Hint("duration-lyrics", "info", message, span, changed(duration=240.0))
 
 
@@ -88,7 +114,7 @@ def _mode(context: Context) -> Iterator[Hint]:
         return
     wanted = {"mayor": "major", "menor": "minor"}.get(word := said[said.lastgroup or 0].lower(), word)
     if wanted != key.split()[1]:
-        message = f"“{said.group()}” and {key} contradict each other."
+        message = _("“{words}” and {value} contradict each other.", words=said.group(), value=key)
         fix = changed(keyscale=f"{key.split()[0]} {wanted}")
         yield Hint("metas-caption", "warning", message, ("caption", *said.span()), fix)
 
@@ -119,7 +145,7 @@ def _tempo(context: Context) -> Iterator[Hint]:
     )
     for word, wrong, better in checks:
         if word and wrong:
-            message = f"“{word.word}” and {bpm} bpm contradict each other."
+            message = _("“{words}” and {value} contradict each other.", words=word.word, value=f"{bpm} bpm")
             span = ("caption", word.start, word.end)
             yield Hint("metas-caption", "warning", message, span, changed(bpm=better))
             return
@@ -151,6 +177,11 @@ def _meter(context: Context) -> Iterator[Hint]:
         if (word := first(listed("meters", name), caption)) and meter not in allowed:
             better = "4" if name == "2 or 4" else name
             shown = {"2": "2/4", "3": "3/4", "4": "4/4", "6": "6/8"}
-            message = f"“{word.word}” wants {shown[better]}, but the time is {shown[meter]}."
+            message = _(
+                "“{words}” wants {better}, but the time is {meter}.",
+                words=word.word,
+                better=shown[better],
+                meter=shown[meter],
+            )
             fix = changed(timesignature=better)
             yield Hint("metas-caption", "warning", message, ("caption", word.start, word.end), fix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from acestep_nb.locales import _, later
 from acestep_nb.writing.context import Context
 from acestep_nb.writing.data import load
 from acestep_nb.writing.hints import Hint, replaced
@@ -15,6 +16,7 @@ from acestep_nb.writing.terms import find, first, listed, negated, pattern
 _NOT_PLAYERS = re.compile(r"\b(?:bass|beat)[\s-]*drop|drop[\s-]*(?:the[\s-]*)?(?:bass|beat)", re.IGNORECASE)
 _VOICE_TAGS = pattern(tag.text for group in TAGS if group.key == "voice" for tag in group.tags)
 _QUIET_PLACES = ("intro", "outro", "bridge", "breakdown", "interlude", "end")
+_GENDERS = (later("female"), later("male"))
 
 
 def instrument(context: Context) -> Iterator[Hint]:
@@ -31,8 +33,12 @@ def instrument(context: Context) -> Iterator[Hint]:
         acoustic_only = _kinds(caption) == {"acoustic"} and "electric" in _kinds(text)
         stranger = bool(named) and not named & allowed
         if stranger or ("guitar" in named & hired and acoustic_only):
-            who = ", ".join(sorted(hired)) or "voices only"
-            message = f"[{tag.text}] asks for a player that the caption does not have ({who})."
+            who = ", ".join(sorted(hired)) or _("voices only")
+            message = _(
+                "[{tag}] asks for a player that the caption does not have ({players}).",
+                tag=tag.text,
+                players=who,
+            )
             yield _tag_hint(context, "caption-lyrics-instrument", message, tag, _hired_tag(context, tag))
 
 
@@ -48,9 +54,20 @@ def energy(context: Context) -> Iterator[Hint]:
     for section in context.lyrics.sections:
         for tag in section.tags:
             if calm and (_any(tag, ("energy", "violent")) or (has["very_calm"] and _lively(tag))):
-                yield _energy_hint(context, tag, "wilder than the calm caption")
+                yield _energy_hint(
+                    context,
+                    tag,
+                    _("[{tag}] is wilder than the calm caption; let both tell the same story.", tag=tag.text),
+                )
             elif wild and not answered and _low(tag) and _must_be_loud(section, tag, has["violent"]):
-                yield _energy_hint(context, tag, "calmer than the energetic caption")
+                yield _energy_hint(
+                    context,
+                    tag,
+                    _(
+                        "[{tag}] is calmer than the energetic caption; let both tell the same story.",
+                        tag=tag.text,
+                    ),
+                )
             elif mood := _other_mood(caption, section, tag):
                 yield _energy_hint(context, tag, mood)
 
@@ -64,7 +81,10 @@ def vocal(context: Context) -> Iterator[Hint]:
         yield from _sung_over(context, wordless)
         return
     if voice and not wordless and context.song.lyrics.strip() and not context.lyrics.lines:
-        message = f"The caption has a voice ({caption[slice(*voice)]}), but the lyrics have nothing to sing."
+        message = _(
+            "The caption has a voice ({voice}), but the lyrics have nothing to sing.",
+            voice=caption[slice(*voice)],
+        )
         yield Hint("caption-lyrics-vocal", "warning", message, ("caption", *voice))
         return
     for section in context.lyrics.sections:
@@ -135,14 +155,21 @@ def _other_mood(caption: str, section: Section, tag: Tag) -> str | None:
     if section.kind in _QUIET_PLACES or bool(glad) == bool(sad):
         return None
     if glad and _any(tag, ("mood_sad",)):
-        return f"sadder than the caption ({glad.word})"
+        return _(
+            "[{tag}] is sadder than the caption ({mood}); let both tell the same story.",
+            tag=tag.text,
+            mood=glad.word,
+        )
     if sad and _any(tag, ("mood_glad",)):
-        return f"gladder than the caption ({sad.word})"
+        return _(
+            "[{tag}] is gladder than the caption ({mood}); let both tell the same story.",
+            tag=tag.text,
+            mood=sad.word,
+        )
     return None
 
 
-def _energy_hint(context: Context, tag: Tag, how: str) -> Hint:
-    message = f"[{tag.text}] is {how}; let both tell the same story."
+def _energy_hint(context: Context, tag: Tag, message: str) -> Hint:
     return _tag_hint(context, "caption-lyrics-energy", message, tag, _plain(tag))
 
 
@@ -190,12 +217,12 @@ def _sung_over(context: Context, wordless: tuple[int, int]) -> Iterator[Hint]:
     word = context.song.caption[slice(*wordless)]
     if context.sung:
         line = context.sung[0]
-        message = f"The caption says “{word}”, but the lyrics have words to sing."
+        message = _("The caption says “{words}”, but the lyrics have words to sing.", words=word)
         yield Hint("caption-lyrics-vocal", "warning", message, ("lyrics", line.start, line.end))
         return
     for tag in context.lyrics.tags:
         if _VOICE_TAGS.search(tag.text) or _any(tag, *(("voices", kind) for kind in load("words")["voices"])):
-            message = f"The caption says “{word}”, but [{tag.text}] asks for a voice."
+            message = _("The caption says “{words}”, but [{tag}] asks for a voice.", words=word, tag=tag.text)
             yield _tag_hint(context, "caption-lyrics-vocal", message, tag, _plain(tag))
 
 
@@ -203,17 +230,30 @@ def _other_voice(context: Context, section: Section, tag: Tag) -> str | None:
     caption = context.song.caption
     asked, told = _genders(tag.text), _genders(caption)
     if len(asked) == 1 and len(told) == 1 and asked != told:
-        return f"[{tag.text}] asks for a {asked.pop()} voice, the caption for a {told.pop()} one."
+        return _(
+            "[{tag}] asks for another voice than the caption: {asked} instead of {told}.",
+            tag=tag.text,
+            asked=_(asked.pop()),
+            told=_(told.pop()),
+        )
     soft, strong = (first(listed("voices", kind), caption) for kind in ("soft", "strong"))
     if context.caption_evolves or bool(soft) == bool(strong) or first(listed("energy", "lively"), caption):
         return None
     if soft and _any(tag, ("voices", "strong")):
-        return f"[{tag.text}] is a strong voice, the caption asks for a soft one ({soft.word})."
+        return _(
+            "[{tag}] is a strong voice, the caption asks for a soft one ({words}).",
+            tag=tag.text,
+            words=soft.word,
+        )
     if strong and section.kind == "chorus" and _any(tag, ("voices", "soft")):
-        return f"[{tag.text}] is a soft voice, the caption asks for a strong one ({strong.word})."
+        return _(
+            "[{tag}] is a soft voice, the caption asks for a strong one ({words}).",
+            tag=tag.text,
+            words=strong.word,
+        )
     return None
 
 
 def _genders(text: str) -> set[str]:
-    genders = {gender for gender in ("female", "male") if first(listed("voices", gender), text)}
+    genders = {gender for gender in _GENDERS if first(listed("voices", gender), text)}
     return set() if first(listed("voices", "both"), text) else genders

@@ -40,7 +40,7 @@ class EditorKnob(KnobView):
             description=_(rule.label),
             placeholder=_(rule.help),
             limit=rule.max_length or 0,
-            palette=[{**group, "label": _(group["label"])} for group in self.palette],
+            palette=[_spoken(group) for group in self.palette],
             measured=self.measured,
         )
         self.error = Text("", "ace-error")
@@ -84,6 +84,11 @@ class EditorKnob(KnobView):
             hint = self._hints.get(key)
             if hint is not None and self.on_fix is not None:
                 self.on_fix(hint)
+
+
+def _spoken(group: dict[str, Any]) -> dict[str, Any]:
+    """A group of the palette in the language of the interface; its words go into the song and stay as they are."""
+    return {"label": _(group["label"]), "words": [(word, _(meaning)) for word, meaning in group["words"]]}
 
 
 class CaptionKnob(EditorKnob):
