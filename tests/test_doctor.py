@@ -1,9 +1,11 @@
 import importlib.metadata
 import json
+import sys
 
 import pytest
 
 from acestep_nb import cli, doctor
+from acestep_nb.checkpoints.fit import Machine
 
 
 def test_json_has_the_facts_that_a_report_needs(capsys):
@@ -22,7 +24,8 @@ def test_json_has_the_facts_that_a_report_needs(capsys):
 def test_words_for_a_person(capsys):
     cli.main(["doctor"])
     out = capsys.readouterr().out
-    assert "device: " in out and "memory: " in out and "torch " in out
+    assert "device: " in out and "memory: " in out and "torch " in out and "next: " in out
+    assert "models here: " in out and "acestep-v15-turbo: " in out and len(out.splitlines()) <= 24
     assert ("all is well" in out) != ("problem: " in out)
 
 
@@ -63,10 +66,59 @@ def test_a_missing_extra_is_no_problem(monkeypatch):
     assert not problems and packages["no-such"] == {"version": None, "wanted": ">=1", "extra": "lab"}
 
 
-def test_a_containers_limit_counts(tmp_path, monkeypatch):
-    limit = tmp_path / "memory.max"
-    limit.write_text(str(2**29))
-    monkeypatch.setattr(doctor, "_CGROUP", (limit, tmp_path / "missing"))
-    assert doctor._memory() == {"total_gib": 0.5, "available_gib": 0.5}
-    limit.write_text("max\n")
-    assert doctor._memory()["total_gib"] > 0.5
+def findings(models=(), fits="fits: 8 of 12 GB", free=100.0, problems=(), lab="4.2"):
+    rows = [
+        {"name": name, "role": role, "folder": name, "trouble": trouble} for name, role, trouble in models
+    ]
+    return {
+        "models": rows,
+        "fits": {"acestep-v15-turbo": fits},
+        "disk": {"free_gib": free},
+        "problems": list(problems),
+        "packages": {"jupyterlab": {"version": lab}},
+    }
+
+
+NANO, TURBO = ("nano", "renderer", ""), ("acestep-v15-turbo", "renderer", "")
+
+
+@pytest.mark.parametrize(
+    ("found", "first", "last"),
+    [
+        (findings([NANO]), "acestep-nb download fetches turbo", "--model nano"),
+        (findings([NANO], fits="does not fit"), "too small", "--model nano"),
+        (findings([NANO], free=5.0), "free 10 GB of disk", "--model nano"),
+        (findings([NANO, TURBO]), "acestep-nb lab", "--model acestep-v15-turbo"),
+        (findings([NANO, TURBO], lab=None), "acestep-nb[lab]", "--model acestep-v15-turbo"),
+        (findings([NANO], problems=["torch is missing"]), "put right", "--model nano"),
+        (findings([NANO, ("vae", "codec", "cut off")]), "download --model vae goes on", "--model nano"),
+        (findings([], fits=""), "too small", "acestep-nb lab"),
+    ],
+)
+def test_what_to_do_next(found, first, last):
+    steps = doctor.next_steps(found)
+    assert first in steps[0] and last in steps[-1]
+
+
+def test_every_next_step_is_a_command_that_there_is(capsys):
+    for step in doctor.examine()["next"]:
+        if step.startswith("acestep-nb "):
+            with pytest.raises(SystemExit) as stopped:
+                cli.main([step.split()[1], "--help"])
+            assert stopped.value.code == 0
+
+
+def test_without_torch_it_still_tells(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    found = doctor.examine()
+    assert any("torch cannot be imported" in problem for problem in found["problems"]) and found["fits"] == {}
+    assert "put right" in found["next"][0] and "unknown" in doctor.in_words(found)
+
+
+def test_on_a_gpu_the_originals_tables_are_told(monkeypatch):
+    monkeypatch.setattr(doctor, "this_machine", lambda: Machine("cuda", "T4", 14.6, 14.2, False))
+    told = doctor._fits({"default": "cuda"})
+    assert (
+        told["the original allows"] == "4 takes of 360 s (first release) or 4 takes of 600 s (later release)"
+    )
+    assert "float32 because" in told["acestep-v15-turbo"]
