@@ -48,10 +48,10 @@ class Residence:
                     for network in networks:
                         network.to(self.device)
             except BaseException:
+                self._arrived(work)
                 self._send_away(work)
                 raise
-            for one in self._home[work]:
-                one.version = one.tensor._version
+            self._arrived(work)
 
     def take_turns(self) -> None:
         """From now on, networks that have nothing to do wait in main memory."""
@@ -74,6 +74,10 @@ class Residence:
             for network in networks:
                 network.to("meta")
 
+    def _arrived(self, work: Work) -> None:
+        for one in self._home[work]:
+            one.version = one.tensor._version
+
     def _send_away(self, work: Work) -> None:
         for one in self._home.pop(work):
             one.go_back()
@@ -89,7 +93,7 @@ class _Waiting:
     owner: nn.Module
     name: str
     data: Tensor
-    version: int = 0
+    version: int = -1
 
     @property
     def tensor(self) -> Tensor:
@@ -106,4 +110,4 @@ class _Waiting:
 def _waiting(network: nn.Module) -> Iterator[_Waiting]:
     for owner in network.modules():
         own = [*owner.named_parameters(recurse=False), *owner.named_buffers(recurse=False)]
-        yield from (_Waiting(owner, name, tensor.data, tensor._version) for name, tensor in own)
+        yield from (_Waiting(owner, name, tensor.data) for name, tensor in own)
