@@ -16,6 +16,7 @@ from PIL import Image
 
 from acestep_nb.audio import Audio
 from acestep_nb.errors import InputError
+from acestep_nb.knobs import checked_kind
 from acestep_nb.scores.alignment import FRAMES_PER_SECOND
 from acestep_nb.scores.lyrics import rows_of_lines
 from acestep_nb.scores.values import Scores, numbers
@@ -113,7 +114,7 @@ def alignment_map(scores: Scores) -> Figure:
     The line over it is the path that score and map are read along. At the right a bar for each line tells how
     well it is sung, 0–1. Raises `InputError` for scores without an alignment; their notes say why there is none.
     """
-    found = scores.alignment
+    found = checked_kind("scores", scores, Scores).alignment
     if found is None or not scores.lines:
         raise InputError(
             f"these scores have no alignment: {'; '.join(scores.notes)}",

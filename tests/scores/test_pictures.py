@@ -65,5 +65,7 @@ def test_the_strip_shows_the_best(scores):
 def test_without_an_alignment_the_reason_is_told():
     with pytest.raises(InputError, match="no words"):
         alignment_map(Scores("", SIGNAL, notes=("no words to sing",), lines=(Line("[A]", 0, 1),)))
+    with pytest.raises(InputError, match="a Scores"):
+        alignment_map(None)  # what an unscored take has
     with pytest.raises(InputError, match="quality"):
         score_strip({"0001": Scores("", SIGNAL)}, by="quality")
