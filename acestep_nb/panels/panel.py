@@ -20,6 +20,7 @@ from acestep_nb.locales import _, language
 from acestep_nb.options import RenderOptions
 from acestep_nb.panels.acts import Acts
 from acestep_nb.panels.editors import Helpers
+from acestep_nb.panels.models import ModelsView
 from acestep_nb.panels.session import Session, in_words, loaded, session
 from acestep_nb.panels.showing import Showing
 from acestep_nb.panels.tasks import TASK_VIEWS
@@ -80,7 +81,10 @@ class Panel(ipywidgets.VBox):
         self._form = form = WorkForm(own.history, self._edited, own.lock)
         helpers = Helpers(form.song, self._think, self._why_no_planner)
         self._acts = Acts(own, form, self._choose, self._select, self._score)
-        self._view = view = View(form, helpers, self.offered, self._task_pressed, self._act, own.history)
+        models = ModelsView(own, lambda: self._engine, self._use)
+        self._view = view = View(
+            form, helpers, models, self.offered, self._task_pressed, self._act, own.history
+        )
         self._showing = Showing(own, form, view, self._acts)
         self._restore()
         self._connect()
@@ -174,6 +178,11 @@ class Panel(ipywidgets.VBox):
         return self._session.history
 
     @property
+    def models(self) -> ModelsView:
+        """What is in memory, and what could be: for ``panels.Models(panel)``, which shows it in a cell of its own."""
+        return self._view.models
+
+    @property
     def takes(self) -> list[Take]:
         """The project's takes, newest first."""
         return self._session.takes
@@ -234,6 +243,11 @@ class Panel(ipywidgets.VBox):
         self._refresh()
         self._edited()
         self._ready = True
+
+    def _use(self, engine: Engine | str) -> None:
+        """Work with another engine from now on."""
+        self._engine = engine
+        self._refresh()
 
     def _speak(self, code: str) -> None:
         """Show the panel in another language."""

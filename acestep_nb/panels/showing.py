@@ -52,6 +52,7 @@ class Showing:
         name = "" if take is None else take.name
         self._view.grid.selected = name
         self._view.selected.show(take if name else None)
+        self._form.song.lyrics.scores = self._view.selected.scores
         self.arrange()
 
     def arrange(self) -> None:
@@ -89,6 +90,8 @@ class Showing:
     def show_engine(self, engine: Engine | None, name: str) -> None:
         """Tell what is loaded, and which tasks it cannot do."""
         view = self._view
+        if view.loading.value:
+            view.models.refresh()
         if engine is None:
             view.model.say(Path(name).name)
             view.reason.say(_(TASK_VIEWS[self._form.task].help))

@@ -11,6 +11,7 @@ from acestep_nb.history import History
 from acestep_nb.locales import INTERFACE, _, language
 from acestep_nb.panels.editors import Advice, Helpers
 from acestep_nb.panels.grid import TakeGrid
+from acestep_nb.panels.models import ModelsView
 from acestep_nb.panels.selected import SelectedTake
 from acestep_nb.panels.tasks import STRENGTHS, TASK_VIEWS, TRACK_TASKS
 from acestep_nb.panels.text import Picks, Text, box, button, fold, shown, style, toggle
@@ -30,18 +31,20 @@ class View:
         self,
         form: WorkForm,
         helpers: Helpers,
+        models: ModelsView,
         tasks: Sequence[str],
         on_task: Callable[[], None],
         on_act: Callable[[str, Take, Mapping[str, Any]], None],
         history: History,
     ) -> None:
-        self.form, self.helpers, self.advice = form, helpers, Advice(form.song)
+        self.form, self.helpers, self.models, self.advice = form, helpers, models, Advice(form.song)
         self.grid = TakeGrid(on_act, tasks)
         self.wave = RegionPlayer()
         self.selected = SelectedTake(history, tasks, on_act, lambda text: self.message.say(text))
         self.boxes = [
             style(),
             self._bar(),
+            self._models(),
             self._task(tasks, on_task),
             self._source(),
             self._words(),
@@ -109,7 +112,14 @@ class View:
         self.language.add_class("ace-bare")
         name = Text("acestep_nb", "ace-name")
         project = [Text(_("project"), "ace-quiet-text"), self.project]
-        return box([name, *project, _grow(), self.model, self.language], "ace-bar")
+        hint = _("What is in memory, how it fits, and what could be loaded in its place")
+        self.loading = toggle(_("Models"), "ace-flat", hint=hint)
+        return box([name, *project, _grow(), self.model, self.loading, self.language], "ace-bar")
+
+    def _models(self) -> ipywidgets.Box:
+        section = box([self.models.box], "ace-section")
+        fold(self.loading, section)
+        return section
 
     def _task(self, tasks: Sequence[str], on_task: Callable[[], None]) -> ipywidgets.Box:
         self.tasks = Picks({name: _(TASK_VIEWS[name].label) for name in tasks}, on_task)
