@@ -16,8 +16,10 @@ from typing import Any
 
 from acestep_nb.errors import AceStepError, InputError, ProjectError
 from acestep_nb.files import write_atomic
-from acestep_nb.knobs import from_dict, to_dict
+from acestep_nb.knobs import to_dict
 from acestep_nb.marks import Marks, read_marks
+from acestep_nb.scores.keeping import SCORES
+from acestep_nb.scores.values import Scores
 from acestep_nb.takes import Take, read_take
 
 INDEX = "index.jsonl"
@@ -55,8 +57,9 @@ class Entry:
     def of(cls, take: Take) -> Entry:
         """The entry of a kept take, as its folder stands now."""
         scores = None
-        with contextlib.suppress(ProjectError):  # damaged scores are none
-            scores = take.scores
+        if take.folder is not None:
+            with contextlib.suppress(OSError, ProjectError):  # damaged scores are none; the map is not needed
+                scores = Scores.from_json((take.folder / SCORES).read_bytes())
         return cls(
             name=take.name,
             created=take.created,
@@ -124,7 +127,8 @@ class Index:
             with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, AceStepError):
                 record = json.loads(line)
                 stamp = record.pop("stamp")
-                known[record["name"]] = stamp, from_dict(Entry, record)
+                marks = Marks(**record.pop("marks"))
+                known[record["name"]] = stamp, Entry(**record, marks=marks)
         if len(lines) > _SPARE * len(known):
             with contextlib.suppress(OSError):
                 write_atomic(self._file, _lines(known))

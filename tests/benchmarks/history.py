@@ -14,17 +14,23 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from helpers import make_take
 
 from acestep_nb.history import History
+from acestep_nb.scores.keeping import SCORES, keep
+from acestep_nb.scores.values import Scores, Signal
+from acestep_nb.takes import RECORD
 
 _PAST = 100  # seconds ago: as in any project, most takes are not of this very moment
 
 
 def fill(folder: Path, count: int) -> None:
-    """A project with so many takes, all alike but for their names; sound is only in the first."""
-    record = History(folder).add(make_take()).to_json().encode("utf-8")
+    """A project with so many scored takes, all alike but for their names; sound is only in the first."""
+    first = History(folder).add(make_take())
+    keep(first.folder, Scores("la", Signal(None, None, 0.0, 0.0, None, None, {}), lyrics_alignment=0.5))
+    files = {name: (first.folder / name).read_bytes() for name in (RECORD, SCORES)}
     for number in range(2, count + 1):
         take = folder / "takes" / f"{number:04}_rainy-night_s{number}"
         take.mkdir()
-        (take / "take.json").write_bytes(record)
+        for name, data in files.items():
+            (take / name).write_bytes(data)
     past = time.time() - _PAST
     for take in (folder / "takes").iterdir():
         os.utime(take, (past, past))
