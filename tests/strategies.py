@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from acestep_nb import Audio, RenderOptions, Song, Take
+from acestep_nb import Audio, PlanOptions, RenderOptions, Song, Take
 from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.edits import EDIT_TASKS, REPAINT_MODES, TRACKS, Edit, RepaintOptions, Source
 from acestep_nb.knobs import knob, knobs
+from acestep_nb.plans import Planned
 from acestep_nb.seeds import MAX_SEED, Seeds
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
@@ -87,6 +88,14 @@ edits = st.tuples(
     st.booleans(),
 ).flatmap(lambda given: _edit(*given))
 seeds = st.builds(Seeds, *[st.integers(0, MAX_SEED)] * 5)
+plannings = st.builds(
+    PlanOptions,
+    thinking=st.booleans(),
+    temperature=st.floats(0, 2),
+    top_k=st.integers(0, 100),
+    negative_prompt=words,
+)
+planned = st.builds(Planned, words, words, plannings, words, st.none() | songs)
 takes = st.builds(
     Take,
     song=songs,
@@ -94,6 +103,7 @@ takes = st.builds(
     seeds=seeds,
     edit=st.none() | edits,
     codes=st.lists(st.integers(0, 63_999), max_size=5).map(tuple),
+    planned=st.none() | planned,
     reference=st.none() | sources,
     adapters=st.lists(st.builds(AdapterUse, words, st.floats(0, 1), words), max_size=2).map(tuple),
     notes=st.lists(words, max_size=2).map(tuple),
