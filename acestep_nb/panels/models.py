@@ -96,7 +96,7 @@ class ModelsView:
         known = next(
             (name for name in names if start in (name, name.removeprefix("acestep-v15-"))), _ELSEWHERE
         )
-        auto = (_("as suits the machine"), None)
+        auto = (_("Auto"), None)
         yes_or_no = [auto, (_("yes"), True), (_("no"), False)]
         choices = {
             "checkpoint": [*((name, name) for name in names), (_("another folder"), _ELSEWHERE)],
@@ -186,9 +186,12 @@ class Models(ipywidgets.VBox):
     """The models of a panel in a cell of their own: load another one, see how it fits, free memory."""
 
     def __init__(self, panel: Panel) -> None:
-        super().__init__([style(), box([panel.models.box], "ace-section")])
+        own = panel._session
+        self.view = ModelsView(own, lambda: panel._engine, panel._use)
+        super().__init__([style(), box([self.view.box], "ace-section")])
         self.add_class("ace")
         self.add_class("ace-studio")
+        own.listen(self.view.refresh)
 
 
 def in_a_line(engine: Engine) -> str:

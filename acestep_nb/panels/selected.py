@@ -82,8 +82,8 @@ class SelectedTake:
                 scores = take.scores
             except AceStepError:  # damaged scores are none: the take can be scored again
                 scores = None
-        if take is not None:
             self._show_marks(take)
+        self.scores = scores
         known = self.take is not None and take is not None and self.take.name == take.name
         if known and self._scored == (scores is not None):
             return

@@ -9,7 +9,8 @@ from typing import Any
 
 import ipywidgets
 
-_STYLE = Path(__file__).with_name("style.css")
+_HERE = Path(__file__).parent
+_SHEETS = (_HERE.parent / "widgets" / "static" / "theme.css", _HERE / "style.css")
 
 
 class Text(ipywidgets.HTML):
@@ -69,7 +70,8 @@ def fold(switch: ipywidgets.ToggleButton, content: ipywidgets.Widget) -> None:
 
 def style() -> ipywidgets.HTML:
     """The style sheet of every panel, to be shown with it."""
-    sheet = ipywidgets.HTML(f"<style>{_STYLE.read_text('utf-8')}</style>")
+    rules = "".join(path.read_text("utf-8") for path in _SHEETS)
+    sheet = ipywidgets.HTML(f"<style>{rules}</style>")
     sheet.layout.display = "none"
     return sheet
 

@@ -33,6 +33,7 @@ class EditorKnob(KnobView):
     def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
         super().__init__(owner, name, changed, lock)
         rule = knob(owner, name)
+        self._song = Song()
         self._hints: dict[str, Hint] = {}
         self.area = TextEditor(
             self._picked,
@@ -64,14 +65,20 @@ class EditorKnob(KnobView):
     def advise(self, song: Song, hints: Iterable[Hint]) -> None:
         """Show what the linter says of this text, and what there is to tell about the song's words."""
         with self._lock:
-            seen: dict[str, int] = defaultdict(int)
-            self._hints = {}
-            for hint in hints:
-                if hint.span[0] == self.name:
-                    seen[hint.id] += 1
-                    self._hints[f"{hint.id} {seen[hint.id]}"] = hint
+            self._song = song
+            self._hints = self._by_key(hints)
             shown = [_shown(key, hint, song) for key, hint in self._hints.items()]
             self.area.advise(shown, **self._about(song))
+
+    def _by_key(self, hints: Iterable[Hint]) -> dict[str, Hint]:
+        """This text's hints, each by its rule and which of that rule's it is."""
+        seen: dict[str, int] = defaultdict(int)
+        found = {}
+        for hint in hints:
+            if hint.span[0] == self.name:
+                seen[hint.id] += 1
+                found[f"{hint.id} {seen[hint.id]}"] = hint
+        return found
 
     def _about(self, song: Song) -> dict[str, Any]:
         raise NotImplementedError
@@ -116,9 +123,7 @@ class LyricsKnob(EditorKnob):
     )
     measured = True
 
-    def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
-        self._scores: Scores | None = None
-        super().__init__(owner, name, changed, lock)
+    _scores: Scores | None = None
 
     @property
     def scores(self) -> Scores | None:
@@ -127,8 +132,10 @@ class LyricsKnob(EditorKnob):
 
     @scores.setter
     def scores(self, scores: Scores | None) -> None:
-        self._scores = scores
-        self._edited()
+        with self._lock:
+            if scores != self._scores:
+                self._scores = scores
+                self.advise(self._song, self._hints.values())
 
     def _about(self, song: Song) -> dict[str, Any]:
         counts = line_syllables(song)
