@@ -19,6 +19,7 @@ from acestep_nb.edits import Source
 from acestep_nb.errors import ProjectError
 from acestep_nb.files import disk_errors, sync_folder, write_atomic, write_synced
 from acestep_nb.index import INDEX, Entry, Index, listed
+from acestep_nb.lineage import Lineage, lineage
 from acestep_nb.marks import Marks, change_marks, read_marks
 from acestep_nb.takes import Take, read_take
 
@@ -131,6 +132,10 @@ class History:
         with contextlib.suppress(ProjectError):
             return None if take.parent is None else self.get(take.parent)
         return None
+
+    def lineage(self, of: Take | None = None) -> Lineage:
+        """The tree of all takes, each below the one that it was made from; with ``of`` only that take's own tree."""
+        return lineage(self.entries, None if of is None else of.name)
 
     def add(self, take: Take) -> Take:
         """Keep a take: it comes back with name and folder, reading its sound from there when asked.

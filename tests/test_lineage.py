@@ -193,5 +193,9 @@ def test_the_parent_of_a_take_is_found(tmp_path, make_take):
     child = project.add(replace(make_take(seed=8), parent=first.name))
     assert project.parent(child) == first and project.parent(first) is None
     assert told(child, first) == ["Noise seed 7 → 8"]
+    other = project.add(make_take(seed=9))
+    assert [(depth, entry.seed) for depth, entry in project.lineage().rows] == [(0, 9), (0, 7), (1, 8)]
+    assert [entry.seed for _, entry in project.lineage(child).rows] == [7, 8]
+    assert [entry.seed for _, entry in project.lineage(other).rows] == [9]
     project.remove(first)
     assert project.parent(child) is None
