@@ -312,6 +312,7 @@ class Adapters:
         def preview(epoch: int) -> None:
             tell(TrainingProgress("preview", trainer.step, plan.steps, epoch, trainer.options.epochs))
             engine._renders.adapters = (AdapterUse(f"epoch {epoch}", 1.0, trainer.mark),)
+            trainer.rest()
             try:
                 with together():
                     [take] = engine._renders.takes(order)

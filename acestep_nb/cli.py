@@ -121,20 +121,28 @@ def _parse(words: list[str]) -> argparse.Namespace:
     shown.add_argument("folder", nargs="?", default="docs/gallery", help="where to (default: docs/gallery)")
     shown.set_defaults(run=_gallery)
 
-    for command in (generate, teach, measure, shown):
-        command.add_argument("--model", default="nano", help="a checkpoint's name or folder (default: nano)")
-    for command in (generate, fetching, teach, doctor, measure, bench, shown):
-        command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-    for command in (lab, generate, fetching, teach, doctor, measure, bench, shown):
-        command.add_argument(
-            "--traceback", action="store_true", help="let an unforeseen error show where it is"
-        )
-
+    _add_shared(with_model=(generate, teach, measure, shown), others=(fetching, doctor, bench), lab=lab)
     args, rest = parser.parse_known_args(words)
     if rest and args.command != "lab":
         parser.error(f"unknown: {' '.join(rest)}")
     args.rest = rest
     return args
+
+
+def _add_shared(
+    with_model: Sequence[argparse.ArgumentParser],
+    others: Sequence[argparse.ArgumentParser],
+    lab: argparse.ArgumentParser,
+) -> None:
+    """The options that many commands have; what JupyterLab is asked for is its own."""
+    for command in with_model:
+        command.add_argument("--model", default="nano", help="a checkpoint's name or folder (default: nano)")
+    for command in (*with_model, *others):
+        command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    for command in (lab, *with_model, *others):
+        command.add_argument(
+            "--traceback", action="store_true", help="let an unforeseen error show where it is"
+        )
 
 
 def _add_knobs(parser: argparse.ArgumentParser, owner: type, only: Sequence[str] = ()) -> None:
@@ -284,6 +292,7 @@ def _render(args: argparse.Namespace) -> dict[str, Any]:
     began = time.perf_counter()
     engine = acestep_nb.Engine.load(args.model)
     loaded = time.perf_counter()
+    _say(engine.placement)
 
     def keep(take: Take) -> None:
         args.kept.append(_told(history.add(take)))

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +95,7 @@ class Trainer:
         self.network, self.options, self.lessons = network, options, list(lessons)
         self.plan = Plan(len(lessons), options)
         self.step = 0
+        self._rendering: list[Any] | None = None  # processors of the layers while they learn
         self._null = null.detach().clone()
         self._recipe, self._wordless = options.recipe_for(is_turbo), options.condition_dropout_for(is_turbo)
         self._needed = {parameter: parameter.requires_grad for parameter in network.parameters()}
@@ -124,18 +124,20 @@ class Trainer:
         return "sha256:" + digest.hexdigest()
 
     def steps(self) -> Iterator[Step]:
-        """The steps that are left, one after the other.
+        """The steps that are left, one after the other; `rest` before the network renders in between.
 
         Raises `RenderError` when the loss is not a number or memory runs out; the weights are those of the step
         before.
         """
         while self.step < self.plan.steps:
-            with self._learning(), render_errors("training"):
+            self._learn()
+            with torch.enable_grad(), render_errors("training"):
                 done = self._next()
             yield done
 
     def close(self) -> None:
         """Take the adapter out; the network is what it was before."""
+        self.rest()
         detach(self.network, SLOT)
         for parameter, needed in self._needed.items():
             parameter.requires_grad_(needed)
@@ -198,24 +200,25 @@ class Trainer:
             return levels[torch.randint(DISCRETE_LEVELS, (count,), generator=generator)]
         return torch.sigmoid(LOGIT_MEAN + LOGIT_SPREAD * torch.randn(count, generator=generator))
 
-    @contextmanager
-    def _learning(self) -> Iterator[None]:
-        """Inside, the network is as it learns; outside, as it renders."""
-        network = self.network
-        before = [layer.self_attn.processor for layer in network.layers]
-        network.train()
-        for layer in network.layers:
-            layer.self_attn.set_processor(_Learning())
-        if self.options.gradient_checkpointing:
-            network.enable_gradient_checkpointing()
-        try:
-            with torch.enable_grad():
-                yield
-        finally:
-            network.disable_gradient_checkpointing()
-            for layer, processor in zip(network.layers, before):
+    def _learn(self) -> None:
+        """Bring the network into the state in which it learns, unless it is."""
+        if self._rendering is None:
+            layers = self.network.layers
+            self._rendering = [layer.self_attn.processor for layer in layers]
+            for layer in layers:
+                layer.self_attn.set_processor(_Learning())
+            self.network.train()
+            if self.options.gradient_checkpointing:
+                self.network.enable_gradient_checkpointing()
+
+    def rest(self) -> None:
+        """Bring the network into the state in which it renders; the next step finds its way back."""
+        if self._rendering is not None:
+            for layer, processor in zip(self.network.layers, self._rendering):
                 layer.self_attn.set_processor(processor)
-            network.eval()
+            self._rendering = None
+            self.network.disable_gradient_checkpointing()
+            self.network.eval()
 
     def state(self, about: dict[str, str]) -> bytes:
         """Everything that the next steps follow from, as a safetensors file; `about` goes into its header."""
