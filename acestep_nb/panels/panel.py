@@ -21,11 +21,13 @@ from acestep_nb.options import RenderOptions
 from acestep_nb.panels.acts import Acts
 from acestep_nb.panels.editors import Helpers
 from acestep_nb.panels.models import ModelsView
+from acestep_nb.panels.opening import fill
 from acestep_nb.panels.session import Session, in_words, loaded, session
 from acestep_nb.panels.showing import Showing
 from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.view import View
 from acestep_nb.panels.work_form import WorkForm
+from acestep_nb.params import read_params
 from acestep_nb.plans import PlanOptions
 from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
@@ -187,6 +189,21 @@ class Panel(ipywidgets.VBox):
         """The project's takes, newest first."""
         return self._session.takes
 
+    def open_params(self, text: str | bytes) -> tuple[str, ...]:
+        """Fill the form from a parameter file, the original's JSON or a take's record; tells what was left out.
+
+        Raises ``InputError`` for text that is no such file, and for a task that the panel has not; then the form
+        stays as it was.
+        """
+        params = read_params(text)
+        with self._session.lock:
+            self.task = params.task
+            notes = (*params.notes, *fill(self._form, params, self.history))
+        for note in notes:
+            self._session.note(note)
+        self._view.message.say(" ".join(notes))
+        return notes
+
     def generate(self) -> Job:
         """Start making what the form asks for and return at once; ``job.wait()`` gives the takes.
 
@@ -231,6 +248,7 @@ class Panel(ipywidgets.VBox):
         view = self._view
         view.generate.on_click(lambda _button: self._try(self.generate))
         view.stop.on_click(lambda _button: self._try(self.stop))
+        view.opening.on_open = lambda data: self._try(self.open_params, data)
         view.undo.on_click(lambda _button: self._try(self._acts.undo))
         view.older.on_click(lambda _button: self._try(self._showing.more))
         view.auto.observe(lambda change: change["new"] or self._try(self._session.stop_auto), "value")

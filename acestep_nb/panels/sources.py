@@ -135,7 +135,7 @@ class SoundForm:
 
     def _uploaded(self, change: Any) -> None:
         """Keep what the browser sent as a file of the project, and choose that."""
-        for name, data in _files(change["new"]):
+        for name, data in uploads(change["new"]):
             try:
                 self.sound = _kept_upload(self._history.folder / "uploads", name, data)
             except AceStepError as error:
@@ -148,7 +148,7 @@ def _label(take: Take) -> str:
     return f"{title(take, 0)} · {short}" if short else title(take, 0)
 
 
-def _files(value: Any) -> list[tuple[str, bytes]]:
+def uploads(value: Any) -> list[tuple[str, bytes]]:
     """Names and contents of what an upload button holds, in ipywidgets 7 (a dict) and 8 (a tuple)."""
     if isinstance(value, Mapping):
         return [(str(name), bytes(item["content"])) for name, item in value.items()]

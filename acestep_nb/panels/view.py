@@ -12,6 +12,7 @@ from acestep_nb.locales import INTERFACE, _, language
 from acestep_nb.panels.editors import Advice, Helpers
 from acestep_nb.panels.grid import TakeGrid
 from acestep_nb.panels.models import ModelsView
+from acestep_nb.panels.opening import Opening
 from acestep_nb.panels.selected import SelectedTake
 from acestep_nb.panels.tasks import STRENGTHS, TASK_VIEWS, TRACK_TASKS
 from acestep_nb.panels.text import Picks, Text, box, button, fold, shown, style, toggle
@@ -215,7 +216,8 @@ class View:
         self.python = CodeBlock()
         fold(self.details, self.history)
         fold(self.code, self.python)
-        row = box([self.log, _grow(), self.details, self.code], "ace-row")
+        self.opening = Opening()
+        row = box([self.log, _grow(), self.opening.button, self.details, self.code], "ace-row")
         return box([row, self.history, self.python], "ace-foot")
 
 

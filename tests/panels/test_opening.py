@@ -1,0 +1,78 @@
+"""Parameter files fill the form: those of the original, and records of our own takes."""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+import pytest
+from panel_helpers import said
+
+from acestep_nb import Edit, History, InputError, RenderOptions, RepaintOptions, Seeds, Song
+from acestep_nb.edits import Source
+
+
+def upload(studio, record: object) -> None:
+    """What the browser does when a file was chosen, as ipywidgets 8 tells it."""
+    data = record if isinstance(record, bytes) else json.dumps(record).encode()
+    button = studio._view.opening.button
+    about = {"type": "", "last_modified": datetime.datetime.now(datetime.timezone.utc)}
+    button.value = ({"name": "params.json", "content": memoryview(data), "size": len(data), **about},)
+
+
+def test_the_originals_parameters_fill_the_form(studio):
+    record = {"caption": "drums", "bpm": 92, "keyscale": "Am", "seed": 11, "shift": 2, "thinking": False}
+    assert studio.open_params(json.dumps(record)) == ()
+    assert studio.song == Song("drums", bpm=92, keyscale="A minor") and studio.options == RenderOptions(
+        shift=2
+    )
+    assert studio.seeds == (Seeds.of(11),) and not studio.planning.thinking
+
+
+def test_what_cannot_be_taken_over_is_told(studio):
+    upload(studio, {"caption": "drums", "bpm": 12, "task_type": "cover", "src_audio": "/nowhere/a.flac"})
+    assert studio.task == "cover" and studio._form.song.raw["caption"] == "drums"
+    told = said(studio._view.message)
+    assert "bpm 12" in told and "/nowhere/a.flac" in told
+    assert any("bpm 12" in line.text for line in studio._session.log)
+
+
+def test_a_repaint_is_opened_with_its_source(studio, make_take, tmp_path):
+    source = studio.history.add(make_take())
+    edit = Edit(
+        task="repaint",
+        sources=(Source.of(source.audio, source.name),),
+        region=(0.0, 0.1),
+        repaint=RepaintOptions("conservative"),
+    )
+    assert studio.open_params(make_take(seed=9, edit=edit).to_json()) == ()
+    work = studio.work
+    assert (work.task, work.source.name, work.region) == ("repaint", source.name, (0.0, 0.1))
+    assert work.repaint == edit.repaint and work.seeds == (Seeds.of(9),)
+    file = tmp_path / "a.wav"
+    source.audio.save(file)
+    record = {
+        "task_type": "repaint",
+        "src_audio": str(file),
+        "repainting_start": 0.05,
+        "reference_audio": str(file),
+    }
+    assert studio.open_params(json.dumps(record)) == ()
+    assert studio._form.source.sound == file == studio._form.reference.sound
+    assert studio._form.region.ends == (0.05, 0.2), "to the end of the source"
+
+
+def test_what_is_no_file_of_parameters_changes_nothing(studio):
+    studio.song = Song("as it was")
+    upload(studio, b"{")
+    assert "parameters cannot be read" in said(studio._view.message)
+    assert studio.song == Song("as it was")
+    with pytest.raises(InputError):
+        studio.open_params("[]")
+
+
+def test_the_same_file_can_be_opened_again(studio):
+    upload(studio, {"caption": "one"})
+    studio.song = Song("two")
+    upload(studio, {"caption": "one"})
+    assert studio.song.caption == "one" and len(History(studio.history.folder)) == 0
