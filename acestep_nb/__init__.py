@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         spectrograms,
     )
     from acestep_nb.codes import mix_codes, repeat_codes, slice_codes
+    from acestep_nb.curves import TrainingView, loss_curve
     from acestep_nb.edits import Edit, RepaintOptions
     from acestep_nb.engine import Engine
     from acestep_nb.history import History
@@ -78,6 +79,7 @@ __all__ = [
     "Studio",
     "Sweep",
     "Take",
+    "TrainingView",
     "__version__",
     "alignment_map",
     "asked_and_measured",
@@ -85,6 +87,7 @@ __all__ = [
     "difference",
     "language",
     "latent_map",
+    "loss_curve",
     "mix_codes",
     "noise_levels",
     "repeat_codes",
@@ -116,12 +119,14 @@ _HOMES = {
     "Studio": "acestep_nb.panels",
     "Sweep": "acestep_nb.sweeps",
     "Take": "acestep_nb.takes",
+    "TrainingView": "acestep_nb.curves",
     "alignment_map": "acestep_nb.plots",
     "asked_and_measured": "acestep_nb.charts",
     "code_strip": "acestep_nb.charts",
     "difference": "acestep_nb.charts",
     "language": "acestep_nb.locales",
     "latent_map": "acestep_nb.charts",
+    "loss_curve": "acestep_nb.curves",
     "mix_codes": "acestep_nb.codes",
     "noise_levels": "acestep_nb.charts",
     "repeat_codes": "acestep_nb.codes",

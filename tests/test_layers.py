@@ -52,7 +52,7 @@ LAYERS = {
             "renderer.schedules",
         ),
     },
-    "widgets": {"widgets", "plots", "charts"},
+    "widgets": {"widgets", "plots", "charts", "curves"},
     "models": {
         *("checkpoints", "renderer", "planner", "codec", "nano.codec"),
         *(f"adapters.{name}" for name in ("files", "loading", "lessons", "training", "teaching", "memory")),

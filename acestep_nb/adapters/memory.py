@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,8 +72,10 @@ def memory_need(network: Any, options: LoraOptions, frames: int, tokens: int) ->
 
 def _weightless(network: Any, options: LoraOptions) -> Any:
     """A network of the same shape with an adapter and no memory."""
+    kind = type(network)
+    taken = inspect.signature(kind.__init__).parameters  # a config holds more, such as the alignment heads
     with torch.device("meta"):
-        shape = type(network).from_config(network.config).train()
+        shape = kind(**{name: value for name, value in network.config.items() if name in taken}).train()
         inject(shape, SLOT, lora_config(options))
     for parameter in shape.parameters():
         parameter.data = parameter.data.to(torch.float32 if parameter.requires_grad else network.dtype)

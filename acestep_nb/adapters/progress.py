@@ -15,8 +15,9 @@ FINAL, LATEST, STATE, LOG = "final/adapter", "latest/adapter", "state.safetensor
 class TrainingProgress:
     """How far a training is; `str(progress)` says it in words.
 
-    `stage` is "preparing", "training" or "preview"; `step` of `steps` are done (songs, while preparing), `loss` is
-    the mean of the last steps, `seconds_left` an estimate from their speed (None before there is one).
+    `stage` is "preparing", "memory", "training" or "preview"; `step` of `steps` are done (songs, while preparing),
+    `loss` is the mean of the last steps and `last_loss` that of the last one, `seconds_left` an estimate from
+    their speed (None before there is one). `words` tell about the memory.
     """
 
     stage: str
@@ -27,6 +28,7 @@ class TrainingProgress:
     loss: float | None = None
     steps_per_second: float | None = None
     seconds_left: float | None = None
+    last_loss: float | None = None
     words: str = ""
 
     def __str__(self) -> str:

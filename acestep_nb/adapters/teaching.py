@@ -136,6 +136,7 @@ def _progress(trainer: Trainer, recent: deque[tuple[float, float]]) -> TrainingP
         sum(losses) / len(losses) if losses else None,
         speed,
         None if speed is None else (plan.steps - trainer.step) / speed,
+        losses[-1] if losses else None,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from acestep_nb.errors import InputError
 
-PARTS = ("renderer", "planner", "scores")
+PARTS = ("renderer", "planner", "scores", "lora")
 """What can be measured: the modules here, each of which has a `measure`."""
 
 
