@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from acestep_nb.panels.panel import Panel
 
 _DEVICES = ("cuda", "mps", "cpu")
-_ELSEWHERE = ""
+_ELSEWHERE = _AUTO = ""
+_SWITCHED = {"yes": True, "no": False}
 
 
 class ModelsView:
@@ -84,7 +85,9 @@ class ModelsView:
         """What is chosen, as `Engine.load` takes it: the checkpoint and the rest by name."""
         values = {name: choice.value for name, choice in self._choices.items()}
         name, path = values.pop("checkpoint"), values.pop("path").strip()
-        return name or path, {key: value for key, value in values.items() if value is not None}
+        return name or path, {
+            key: _SWITCHED.get(value, value) for key, value in values.items() if value != _AUTO
+        }
 
     def _build(self) -> dict[str, Any]:
         here = found()
@@ -96,11 +99,11 @@ class ModelsView:
         known = next(
             (name for name in names if start in (name, name.removeprefix("acestep-v15-"))), _ELSEWHERE
         )
-        auto = (_("Auto"), None)
-        yes_or_no = [auto, (_("yes"), True), (_("no"), False)]
+        auto = (_("Auto"), _AUTO)  # None would be no choice to a list
+        yes_or_no = [auto, (_("yes"), "yes"), (_("no"), "no")]
         choices = {
             "checkpoint": [*((name, name) for name in names), (_("another folder"), _ELSEWHERE)],
-            "planner": [auto, (_("none"), False), *((own.name, own.name) for own in planners)],
+            "planner": [auto, (_("none"), "no"), *((own.name, own.name) for own in planners)],
             "device": [auto, *((device, device) for device in _DEVICES)],
             "dtype": [auto, *((dtype, dtype) for dtype in DTYPES)],
             "offload": yes_or_no,

@@ -65,6 +65,7 @@ def test_the_checkpoints_here_can_be_chosen_but_broken_ones_cannot(names, tmp_pa
     offered = [value for _label, value in view._choices["checkpoint"].options]
     assert {"one", "two", "nano"} <= set(offered) and "cut" not in offered
     assert view.choice == ("one", {}) and view.free.disabled
+    assert {view._choices[name].label for name in ("planner", "device", "dtype", "offload")} == {"Auto"}
     assert "nothing is loaded yet" in view.told.value
 
 
@@ -76,7 +77,7 @@ def test_another_model_is_loaded_in_place_of_the_one_there(names, tmp_path):
     assert (
         "one · cpu · float32 · no planner" in owner.view.told.value and "fits" in owner.view.placement.value
     )
-    choose(owner, checkpoint="two", dtype="bfloat16", planner=False)
+    choose(owner, checkpoint="two", dtype="bfloat16", planner="no")
     assert owner.view.choice == ("two", {"dtype": "bfloat16", "planner": False})
     owner.press(owner.view.load)
     assert owner.engine == "two" and loaded("one") is None and loaded("two").dtype == "bfloat16"

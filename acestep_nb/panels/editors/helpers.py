@@ -72,7 +72,7 @@ class Helpers:
         )
         self.instrumental = ipywidgets.Checkbox(value=False, description=_("No voice"), indent=False)
         self.language = ipywidgets.Dropdown(
-            options=[(_("any language"), None), *rule.options], description=_("Sung in")
+            options=[(_("any language"), ""), *rule.options], description=_("Sung in")
         )
         self.write = button(_("Write the song"))
         self.reason = Text("", "ace-quiet-text")
@@ -92,7 +92,8 @@ class Helpers:
         return question, _("put in form, planner seed {seed}", seed=seed)
 
     def _invention(self, seed: int) -> tuple[Question, str]:
-        query, instrumental, language = self.query.value, self.instrumental.value, self.language.value
+        query, instrumental = self.query.value, self.instrumental.value
+        language = self.language.value or None
 
         def question(engine: Engine, **hooks: Any) -> Song:
             return engine.create_song(
