@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from acestep_nb.checkpoints.fit import LADDER, NARROW, Placement, Rung, sparer
+from acestep_nb.checkpoints.fit import LADDER, Placement, Rung, sparer
 from acestep_nb.errors import RenderError
 from acestep_nb.renders import Order, Progress, Renders
 
@@ -37,8 +37,7 @@ class Ladder:
         self._renders = renders
         self._residence = renders.models.residence
         self._residence.add("planning", [None if planner is None else planner.network])
-        if placement.tile == NARROW:
-            renders.codec.work_in(NARROW)
+        renders.codec.work_in(placement.tile)
 
     def takes(self, order: Order) -> Iterator[Take]:
         """The takes of an order, as many at once as there is room for; their notes say what was given up."""

@@ -283,7 +283,7 @@ def test_planners_that_are_not_here_are_not_placed():
 
 def test_it_says_why():
     assert str(foreseen(machine(memory=12), "turbo")).startswith(
-        "fits: 10.9 of 12 GB on cuda; 1.7B planner because"
+        "fits: 11.1 of 12 GB on cuda; 1.7B planner because"
     )
     older = str(foreseen(machine(memory=14.6, bf16=False), "turbo"))
     assert "float32 because this GPU has no bfloat16" in older and "take turns" in older
