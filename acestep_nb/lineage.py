@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from html import escape
 from typing import Any
 
 from acestep_nb.adapters.uses import AdapterUse
@@ -171,9 +171,14 @@ class Lineage:
         rows = ((max(depth - 1, 0) * "   " + "└─ " * (depth > 0), entry) for depth, entry in self._drawn())
         return "\n".join(f"{branch}{_row(entry)}" for branch, entry in rows)
 
-    def _repr_html_(self) -> str:
-        rows = ((depth * 1.5, html.escape(_row(entry))) for depth, entry in self._drawn())
+    @property
+    def html(self) -> str:
+        """The tree as HTML; what a person wrote stays text."""
+        rows = ((depth * 1.5, escape(_row(entry))) for depth, entry in self._drawn())
         return "".join(f'<div style="padding-left: {indent}em">{words}</div>' for indent, words in rows)
+
+    def _repr_html_(self) -> str:
+        return self.html
 
     def _drawn(self) -> Iterator[tuple[int, Entry]]:
         return ((min(depth, _DEEPEST), entry) for depth, entry in self.rows)

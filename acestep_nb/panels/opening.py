@@ -19,14 +19,11 @@ from acestep_nb.sources import Sounding
 
 
 class Opening:
-    """A button that takes a JSON file; ``on_open`` is called with its content."""
+    """A button that takes a JSON file, of the original or of a take; ``on_open`` is called with its content."""
 
     def __init__(self) -> None:
         self.on_open: Callable[[bytes], object] = lambda _data: None
-        hint = _("Fill the form from a JSON file: the parameters of ACE-Step, or a take's own record")
-        self.button = ipywidgets.FileUpload(
-            accept=".json", multiple=False, description=_("Open parameters"), tooltip=hint
-        )
+        self.button = ipywidgets.FileUpload(accept=".json", multiple=False, description=_("Open parameters"))
         self.button.add_class("ace-upload")
         self.button.observe(self._uploaded, "value")
 

@@ -13,7 +13,7 @@ from acestep_nb.exports import FORMATS, export
 from acestep_nb.history import History
 from acestep_nb.locales import _, later
 from acestep_nb.panels.acts import MORE
-from acestep_nb.panels.text import Text, box, button, shown, toggle
+from acestep_nb.panels.text import Text, box, button, fold, shown, toggle
 from acestep_nb.takes import Take
 from acestep_nb.widgets.alignment import AlignmentMap
 from acestep_nb.widgets.region import RegionPlayer
@@ -49,6 +49,11 @@ class SelectedTake:
         self.lines = toggle(
             _("Alignment"), "ace-flat", hint=_("How each line is sung; press one for its region")
         )
+        hint = _("What this take was made from, and what was made of it")
+        self.family = toggle(_("Lineage"), "ace-flat", hint=hint)
+        self.tree = ipywidgets.HTML()
+        self.tree.add_class("ace-quiet-text")
+        fold(self.family, self.tree)
         offered = {*tasks, "reference", *(["extend"] if "repaint" in tasks else [])}
         self.ways = {
             way: button(_(label, seconds=f"{MORE:g}") if "{" in label else _(label))
@@ -70,7 +75,9 @@ class SelectedTake:
         self.exported = Text("", "ace-quiet-text")
         row = box([*self.ways.values(), self.reuse, self.score], "ace-row")
         out = box([self.note, self.reject, self.format, self.export, self.exported], "ace-row")
-        self.box = box([self.changes, self.wave, row, out, self.lines, self.map], "ace-section", "ace-at")
+        folds = box([self.lines, self.family], "ace-row")
+        parts = [self.changes, self.wave, row, out, folds, self.map, self.tree]
+        self.box = box(parts, "ace-section", "ace-at")
         self._connect()
         self.show(None)
 
@@ -83,6 +90,7 @@ class SelectedTake:
             except AceStepError:  # damaged scores are none: the take can be scored again
                 scores = None
             self._show_marks(take)
+            self._show_family(take)
         self.scores = scores
         known = self.take is not None and take is not None and self.take.name == take.name
         if known and self._scored == (scores is not None):
@@ -111,6 +119,13 @@ class SelectedTake:
             self.reject.value, self.note.value = marks.rejected, marks.note
         finally:
             self._filling = False
+
+    def _show_family(self, take: Take) -> None:
+        tree = self._history.lineage(take)
+        self.tree.value = tree.html
+        shown(self.family, len(tree.rows) > 1)
+        if len(tree.rows) < 2:
+            self.family.value = False
 
     def _mark(self, **changes: Any) -> None:
         if self.take is not None and not self._filling:

@@ -1,4 +1,4 @@
-"""Parameter files fill the form: those of the original, and records of our own takes."""
+"""What comes from elsewhere: parameter files that fill the form, and takes that takes were made from."""
 
 from __future__ import annotations
 
@@ -76,3 +76,16 @@ def test_the_same_file_can_be_opened_again(studio):
     studio.song = Song("two")
     upload(studio, {"caption": "one"})
     assert studio.song.caption == "one" and len(History(studio.history.folder)) == 0
+
+
+def test_the_selected_take_shows_what_it_comes_from(studio, make_take):
+    first = studio.history.add(make_take(seed=1))
+    child = studio.history.add(make_take(seed=2, parent=first.name))
+    alone = studio.history.add(make_take(seed=3, caption="<b>"))
+    chosen = studio._view.selected
+    for take, family in ((first, True), (child, True), (alone, False)):
+        studio._session.renew("more takes")
+        studio._select(take)
+        assert (chosen.family.layout.display != "none") == family
+        assert (first.name in chosen.tree.value) == (child.name in chosen.tree.value) == family
+    assert "<b>" not in chosen.tree.value
