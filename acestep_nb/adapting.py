@@ -33,6 +33,7 @@ OnTraining = Callable[[TrainingProgress], None]
 Together = Callable[[], AbstractContextManager[None]]
 PREVIEW_SEED = 7
 _DEFAULTS = LoraOptions()
+_MANY_TOKENS = 1024  # of words and lyrics together, in a song that has many
 _ON = Knob("On", "Whether the adapter works.", switch=True)
 _PLAIN_FOLDERS = ("adapter", "final", "latest")  # say nothing about what is in them
 _training = threading.Lock()  # one training in a process, and no rendering beside it
@@ -100,6 +101,7 @@ class Adapters:
         from acestep_nb.adapters.files import find_adapter, read_adapter
         from acestep_nb.adapters.loading import attach
 
+        self._refuse_int8()
         strength = _scale(scale)
         folder = find_adapter(source)
         weights = read_adapter(folder)
@@ -198,6 +200,7 @@ class Adapters:
             raise InputError(
                 field="adapters", value=repr(self), allowed="none while one is trained", remedy=remedy
             )
+        self._refuse_int8()
         refuse_while_training()
         tell = _telling(on_progress, cancel)
         with self._engine._turn(cancel):
@@ -213,12 +216,22 @@ class Adapters:
         from acestep_nb.adapters.memory import memory_need
         from acestep_nb.codes import LATENT_RATE
 
-        return memory_need(self._network, options, int(songs_seconds * LATENT_RATE), 1024)
+        return memory_need(self._network, options, int(songs_seconds * LATENT_RATE), _MANY_TOKENS)
 
     @property
     def in_use(self) -> tuple[AdapterUse, ...]:
         """The adapters that are switched on, as takes tell of them."""
         return tuple(AdapterUse(one.name, one.scale, one.hash) for one in self if one.on)
+
+    def _refuse_int8(self) -> None:
+        if self._engine.placement.int8:
+            raise InputError(
+                "weights of 8 bits take no adapter",
+                field="int8",
+                value=True,
+                allowed="an engine with whole weights",
+                remedy="Load the model with int8=False.",
+            )
 
     @property
     def _network(self) -> Any:

@@ -348,6 +348,29 @@ def test_the_memory_is_told_in_words_before_the_first_step(engine, songs, tmp_pa
     assert "may not fit" in str(replace(small, free=0))
 
 
+def test_weights_of_one_byte_take_no_adapter(songs, taught, tiny_checkpoint, tmp_path):
+    small = Engine.load(tiny_checkpoint, device="cpu", int8=True)
+    for work in (lambda: small.adapters.load(taught), lambda: small.adapters.train(songs, tmp_path, SHORT)):
+        with pytest.raises(InputError, match="int8=False"):
+            work()
+
+
+def test_networks_that_take_turns(songs, taught, tiny_checkpoint, tmp_path):
+    """They wait in main memory, here the only one there is; adapters and training must not be lost on the way."""
+    by_turns = Engine.load(tiny_checkpoint, device="cpu", offload=True)
+    before = take_of(by_turns)
+    by_turns.adapters.load(taught, name="mine")
+    changed = take_of(by_turns)
+    by_turns.adapters.unload()
+    assert same(before, take_of(by_turns)) and not same(before, changed)
+    heard = []
+    options = replace(SHORT, preview_every=1, learning_rate=5e-2)
+    trained = by_turns.adapters.train(songs, tmp_path, options, preview=SONG, on_preview=heard.append)
+    assert not same(*heard) and same(before, take_of(by_turns))
+    by_turns.adapters.load(trained.adapter)
+    assert same(by_turns.generate(SONG, seeds=[7])[0], heard[1]), "the last preview is the finished adapter"
+
+
 def test_labelling_needs_a_planner(engine, songs):
     with pytest.raises(InputError, match="planner"):
         engine.adapters.label(songs)
