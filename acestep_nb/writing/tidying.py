@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 from acestep_nb.song import Song
 from acestep_nb.writing.hints import Hint
 from acestep_nb.writing.linter import lint
 
-__all__ = ["SAFE", "Tidied", "is_safe", "tidied_song"]
+__all__ = ["SAFE", "safe_hints", "tidied_song"]
 
 SAFE = ("metas-in-caption", "stacked-tags", "missing-blank-line")
 """Rules whose fixes move or space what is there; those of other rules choose another tempo, key or style."""
 
 
-@dataclass(frozen=True)
-class Tidied:
-    """A song put in order and the hints that this answered."""
-
-    song: Song
-    answered: tuple[Hint, ...]
+def safe_hints(song: Song, hints: Iterable[Hint]) -> list[Hint]:
+    """Those of the song's hints whose fix needs no second thought and changes something."""
+    return [hint for hint in hints if hint.id in SAFE and hint.fix is not None and hint.fix(song) != song]
 
 
-def is_safe(hint: Hint) -> bool:
-    """Whether the hint's fix needs no second thought."""
-    return hint.fix is not None and hint.id in SAFE
-
-
-def tidied_song(song: Song) -> Tidied:
-    """The song with every safe fix made that leaves fewer hints than before, one after another."""
-    answered: list[Hint] = []
+def tidied_song(song: Song) -> Song:
+    """The song with the safe fixes made: all at once, and one by one where together they answer no hint."""
     hints = lint(song)
-    while found := _step(song, hints):
-        hint, song, hints = found
-        answered.append(hint)
-    return Tidied(song, tuple(answered))
-
-
-def _step(song: Song, hints: list[Hint]) -> tuple[Hint, Song, list[Hint]] | None:
-    for hint in hints:
-        if hint.fix is not None and is_safe(hint):
-            better = hint.fix(song)
+    while True:
+        for better in _attempts(song, safe_hints(song, hints)):
             left = lint(better)
             if len(left) < len(hints):
-                return hint, better, left
-    return None
+                song, hints = better, left
+                break
+        else:
+            return song
+
+
+def _attempts(song: Song, hints: list[Hint]) -> Iterator[Song]:
+    fixes = [hint.fix for hint in hints if hint.fix is not None]
+    together = song
+    for fix in fixes:
+        together = fix(together)
+    if fixes:
+        yield together
+    for fix in fixes:
+        yield fix(song)

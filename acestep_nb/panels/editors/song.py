@@ -13,7 +13,7 @@ from acestep_nb.panels.editors.words import CaptionKnob, EditorKnob, LyricsKnob
 from acestep_nb.panels.form import Fields
 from acestep_nb.song import Song
 from acestep_nb.writing import Hint, lint
-from acestep_nb.writing.tidying import is_safe, tidied_song
+from acestep_nb.writing.tidying import safe_hints, tidied_song
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,15 @@ class SongForm(Fields[Song]):
     @property
     def safe(self) -> int:
         """How many hints :meth:`fix_all` may answer."""
-        return sum(is_safe(hint) for hint in self.hints)
+        return len(safe_hints(usable(self.raw), self.hints))
 
     def fix_all(self) -> None:
         """Make every fix that needs no second thought, as one step."""
         with self._lock:
             song = usable(self.raw)
-            done = tidied_song(song)
-            words = _("fixed {count} hints", count=len(done.answered))
-            self.change(words, change_between(song, done.song))
+            better = tidied_song(song)
+            words = _("fixed {count} hints", count=len(lint(song)) - len(lint(better)))
+            self.change(words, change_between(song, better))
 
     def replace(self, words: str, song: Song) -> None:
         """Let the form hold another song, as one step; fields that were wrong are filled anew too."""
