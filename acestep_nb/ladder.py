@@ -54,9 +54,9 @@ class Ladder:
                     yield take
                 continue
             except RenderError as error:
-                note = self._climb(error, count, LADDER)
+                lower = self._lower(error, count, LADDER)
             clean_up()  # only out here nothing holds on to what the failed work had made
-            notes = (*notes, note)
+            notes = (*notes, self._climb(*lower))
 
     def plans(
         self, seeds: Sequence[int], write: Callable[[Sequence[int]], list[T]]
@@ -71,8 +71,9 @@ class Ladder:
                 made += write(some)
                 continue
             except RenderError as error:
-                notes = (*notes, self._climb(error, len(some), _PLANNING))
+                lower = self._lower(error, len(some), _PLANNING)
             clean_up()
+            notes = (*notes, self._climb(*lower))
         return made, notes
 
     def work(self, kind: Work, do: Callable[[], T]) -> T:
@@ -82,8 +83,9 @@ class Ladder:
                 self._bring(kind)
                 return do()
             except RenderError as error:
-                self._climb(error, 1, _SINGLE)
+                lower = self._lower(error, 1, _SINGLE)
             clean_up()
+            self._climb(*lower)
 
     def _bring(self, kind: Work) -> None:
         from acestep_nb.renderer.guard import render_errors
@@ -91,14 +93,16 @@ class Ladder:
         with render_errors(kind):
             self._residence.bring(kind)
 
-    def _climb(self, error: RenderError, takes: int, rungs: tuple[Rung, ...]) -> str:
-        """Give up one thing more, and what that was in words; raises the error when there is nothing left."""
-        if error.field != "memory":
-            raise error
-        lower = sparer(self.placement, takes, rungs)
+    def _lower(self, error: RenderError, takes: int, rungs: tuple[Rung, ...]) -> tuple[Placement, str]:
+        """The next rung after an error; raises it when it is about something else, or there is no rung left."""
+        lower = sparer(self.placement, takes, rungs) if error.field == "memory" else None
         if lower is None:
             raise error
-        before, (self.placement, words) = self.placement, lower
+        return lower
+
+    def _climb(self, lower: Placement, words: str) -> str:
+        """Give up what that placement does without, and tell it in words."""
+        before, self.placement = self.placement, lower
         if self.placement.tile != before.tile:
             self._renders.codec.work_in(self.placement.tile)
         if self.placement.offload and not before.offload:
