@@ -1,5 +1,6 @@
 """Panels: the engine as something to look at and click; everything they do, plain Python does too."""
 
+from acestep_nb.panels.lora import Lora
 from acestep_nb.panels.models import Models
 from acestep_nb.panels.panel import Panel
 from acestep_nb.panels.song_editor import SongEditor
@@ -10,6 +11,7 @@ __all__ = [
     "Cover",
     "Extract",
     "Lego",
+    "Lora",
     "Models",
     "Panel",
     "Repaint",
