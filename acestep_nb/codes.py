@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from acestep_nb.errors import InputError
 from acestep_nb.knobs import Knob, checked_number
+from acestep_nb.locales import _
 
 SAMPLE_RATE = 48_000
 """Audio samples per second."""
@@ -130,6 +131,6 @@ def _refused(value: object, size: int) -> InputError:
     return InputError(
         field="codes",
         value=value,
-        allowed=f"whole numbers 0–{size - 1}, written <|audio_code_N|> in text",
-        remedy="Take the codes from a plan, or from engine.codes(audio).",
+        allowed=_("whole numbers 0–{last}, written <|audio_code_N|> in text", last=size - 1),
+        remedy=_("Take the codes from a plan, or from engine.codes(audio)."),
     )

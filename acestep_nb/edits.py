@@ -21,6 +21,7 @@ from acestep_nb.knobs import (
     refused,
     to_dict,
 )
+from acestep_nb.locales import _
 
 TRACKS = (
     "woodwinds", "brass", "fx", "synth", "strings", "percussion",
@@ -243,7 +244,7 @@ class Edit:
 
 def checked_region(region: object) -> tuple[float, float]:
     """(start, end) in seconds with start < end, or ``InputError``."""
-    remedy = "Give its first and its last second, such as (12, 18.5)."
+    remedy = _("Give its first and its last second, such as (12, 18.5).")
     if isinstance(region, (str, bytes)) or not isinstance(region, Iterable):
         raise refused("region", region, _REGION, remedy)
     values = tuple(region)
@@ -254,8 +255,8 @@ def checked_region(region: object) -> tuple[float, float]:
         raise InputError(
             field="region",
             value=f"{start:g}–{end:g} s",
-            allowed="one that ends after it starts",
-            remedy="Give the later second last.",
+            allowed=_("one that ends after it starts"),
+            remedy=_("Give the later second last."),
         )
     return start, end
 
@@ -280,8 +281,10 @@ def checked_tracks(tracks: object) -> tuple[str, ...]:
 
 
 def _no_track(value: object) -> InputError:
-    allowed = f"names out of {', '.join(TRACKS)}"
-    return InputError(field="tracks", value=value, allowed=allowed, remedy="Write for example drums, bass.")
+    allowed = _("names out of {names}", names=", ".join(TRACKS))
+    return InputError(
+        field="tracks", value=value, allowed=allowed, remedy=_("Write for example drums, bass.")
+    )
 
 
 def _sources(sources: object) -> tuple[Source, ...]:
@@ -297,8 +300,8 @@ def _check_fit(edit: Edit) -> None:
     if edit.region is None and task == "repaint":
         raise InputError(
             field="region",
-            allowed="given for a repaint, as its first and last second",
-            remedy="Write for example region=(12, 18.5).",
+            allowed=_("given for a repaint, as its first and last second"),
+            remedy=_("Write for example region=(12, 18.5)."),
         )
     for name, given, fits in (
         ("region", edit.region is not None, task in ("repaint", "lego")),
@@ -317,8 +320,8 @@ def _check_fit(edit: Edit) -> None:
         raise InputError(
             field="tracks",
             value=", ".join(edit.tracks),
-            allowed=f"one track for the task {task}",
-            remedy="Ask for one after the other.",
+            allowed=_("one track for the task {task}", task=task),
+            remedy=_("Ask for one after the other."),
         )
 
 

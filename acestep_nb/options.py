@@ -20,6 +20,7 @@ from acestep_nb.knobs import (
     refused,
     to_dict,
 )
+from acestep_nb.locales import _
 
 TURBO_SHIFTS = (1.0, 2.0, 3.0)
 """The shifts that turbo checkpoints were distilled at; another one is brought to the nearest of them."""
@@ -152,15 +153,15 @@ class RenderOptions:
             raise InputError(
                 field="cfg_interval_start",
                 value=self.cfg_interval_start,
-                allowed=f"at most cfg_interval_end ({self.cfg_interval_end:g})",
-                remedy="Noise levels fall from 1 to 0: guidance begins at the end of the interval.",
+                allowed=_("at most cfg_interval_end ({value})", value=f"{self.cfg_interval_end:g}"),
+                remedy=_("Noise levels fall from 1 to 0: guidance begins at the end of the interval."),
             )
         if self.sampler == "heun" and self.infer_method == "sde":
             raise InputError(
                 field="sampler",
                 value=self.sampler,
-                allowed="euler with the sde method",
-                remedy='Use infer_method="ode" with Heun.',
+                allowed=_("euler with the sde method"),
+                remedy=_('Use infer_method="ode" with Heun.'),
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -217,12 +218,14 @@ def _timesteps(name: str, value: object, rule: Knob) -> tuple[float, ...] | None
     if value is None:
         return None
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise refused(name, value, rule, "Give them as a list, such as [0.97, 0.76, 0.5, 0.28].")
+        raise refused(name, value, rule, _("Give them as a list, such as [0.97, 0.76, 0.5, 0.28]."))
     levels = [float(checked_number(name, item, replace(rule, optional=False)) or 0) for item in value]
     if len(levels) > (rule.max_items or 0):
-        raise refused(name, f"{len(levels)} of them", rule, "Leave some out.")
+        raise refused(name, f"{len(levels)} of them", rule, _("Leave some out."))
     while levels and levels[-1] == 0:
         levels.pop()
     if any(before <= after for before, after in itertools.pairwise(levels)):
-        raise refused(name, value, rule, "Write them from noisy (1) to clean (0), each below the one before.")
+        raise refused(
+            name, value, rule, _("Write them from noisy (1) to clean (0), each below the one before.")
+        )
     return tuple(levels) or None

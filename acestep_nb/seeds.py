@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 
 from acestep_nb.errors import InputError
 from acestep_nb.knobs import Knob
+from acestep_nb.locales import _
 
 MAX_SEED = 2**32 - 1
 BATCH = Knob("Batch", "Takes rendered at once, each with its own seed.", minimum=1, maximum=8, step=1)
@@ -21,7 +22,6 @@ SEEDS = Knob(
     maximum=MAX_SEED,
     step=1,
 )
-_ALLOWED = f"{BATCH.minimum:g}–{BATCH.maximum:g} whole numbers {SEEDS.words(unit='')}"
 
 
 @dataclass(frozen=True)
@@ -102,4 +102,9 @@ def _checked(seed: object) -> int:
 
 
 def _refused(value: object) -> InputError:
-    return InputError(field="seeds", value=value, allowed=_ALLOWED, remedy="Write for example 7, 8.")
+    allowed = _(
+        "{batch} whole numbers {range}",
+        batch=f"{BATCH.minimum:g}–{BATCH.maximum:g}",
+        range=SEEDS.words(unit=""),
+    )
+    return InputError(field="seeds", value=value, allowed=allowed, remedy=_("Write for example 7, 8."))

@@ -21,6 +21,7 @@ from acestep_nb.knobs import (
     to_dict,
 )
 from acestep_nb.languages import LANGUAGES
+from acestep_nb.locales import _
 
 __all__ = ["DEFAULT_DURATION", "Knob", "Song", "knob", "knobs"]
 
@@ -107,11 +108,11 @@ class Song:
         """Raise ``InputError`` when caption and lyrics are both blank: there is nothing to render."""
         if not self.caption.strip() and not self.lyrics.strip():
             raise InputError(
-                "caption and lyrics are both empty",
+                _("caption and lyrics are both empty"),
                 field="caption",
                 value=self.caption,
-                allowed="a few words about the music, unless there are lyrics",
-                remedy="Write a caption such as “warm piano ballad”.",
+                allowed=_("a few words about the music, unless there are lyrics"),
+                remedy=_("Write a caption such as “warm piano ballad”."),
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def _language(value: object, rule: Knob) -> str | None:
         return None
     code = str(value).strip().lower()
     if code not in rule.choices:
-        raise refused("vocal_language", value, rule, "Use a code such as en, ja or zh, or leave it empty.")
+        raise refused("vocal_language", value, rule, _("Use a code such as en, ja or zh, or leave it empty."))
     return code
 
 
@@ -158,8 +159,8 @@ def _no_such_key(value: object) -> InputError:
     return InputError(
         field="keyscale",
         value=value,
-        allowed="a tonic A–G with #, b or nothing, then major or minor, or empty",
-        remedy="Write for example A minor, F# major or Am.",
+        allowed=_("a tonic A–G with #, b or nothing, then major or minor, or empty"),
+        remedy=_("Write for example A minor, F# major or Am."),
     )
 
 
@@ -170,4 +171,4 @@ def _timesignature(value: object, rule: Knob) -> str | None:
     for beats, written in _METERS.items():
         if text in (beats, written):
             return beats
-    raise refused("timesignature", value, rule, "Write for example 4/4, 3/4 or 6/8.")
+    raise refused("timesignature", value, rule, _("Write for example 4/4, 3/4 or 6/8."))

@@ -11,6 +11,7 @@ from acestep_nb.audio import Audio
 from acestep_nb.codes import SAMPLE_RATE
 from acestep_nb.edits import Source
 from acestep_nb.errors import InputError, ProjectError
+from acestep_nb.locales import _
 from acestep_nb.song import Song
 from acestep_nb.takes import Take
 
@@ -44,7 +45,7 @@ def opened(source: Sounding, field: str = "source") -> Opened:
             sound = Audio.load(path)
             return Opened(sound, Source.of(sound, path.name))
     except (InputError, ProjectError) as error:
-        message = f"the {field} cannot be read: {error.args[0]}"
+        message = _("the {field} cannot be read: {reason}", field=field, reason=error.args[0])
         raise InputError(message, field=field, value=error.value, remedy=error.remedy) from error
     raise InputError(
         field=field,

@@ -12,6 +12,7 @@ from acestep_nb.codes import CODE_RATE, SAMPLE_RATE, checked_codes, parse_codes
 from acestep_nb.edits import LONGEST, REGION_ADVICE, Edit, RepaintOptions
 from acestep_nb.errors import InputError
 from acestep_nb.knobs import Knob, checked_kind, checked_number
+from acestep_nb.locales import _
 from acestep_nb.options import RenderOptions, replaced, resolved
 from acestep_nb.pieces import Piece, length_of, pieces_of
 from acestep_nb.renders import Order, Progress, Words
@@ -288,11 +289,11 @@ class Verbs(ABC):
     def _require(self, task: str) -> None:
         if task not in self.kind.tasks:
             raise InputError(
-                f"{self.name} was not trained for the task {task}",
+                _("{name} was not trained for the task {task}", name=self.name, task=task),
                 field="task",
                 value=task,
                 allowed=", ".join(self.kind.tasks),
-                remedy="Load a base checkpoint for it, or nano.",
+                remedy=_("Load a base checkpoint for it, or nano."),
             )
 
     def _read(self, source: Sounding, field: str = "source") -> Opened:

@@ -13,6 +13,7 @@ from acestep_nb.audio import Audio
 from acestep_nb.edits import ONE_TRACK, Edit, RepaintOptions, checked_region, checked_tracks
 from acestep_nb.errors import InputError
 from acestep_nb.kinds import TASKS
+from acestep_nb.locales import _
 from acestep_nb.options import RenderOptions
 from acestep_nb.plans import PlanOptions
 from acestep_nb.seeds import Seeds
@@ -61,21 +62,23 @@ class Work:
             return
         if self.source is None:
             raise InputError(
-                f"the task {self.task} needs a source",
+                _("the task {task} needs a source", task=self.task),
                 field="source",
-                allowed="a take or a sound file",
-                remedy="Choose a take of the project, or a file.",
+                allowed=_("a take or a sound file"),
+                remedy=_("Choose a take of the project, or a file."),
             )
         if self.task == "repaint" and self.region is None:
             raise InputError(
-                field="region", allowed="given for a repaint", remedy="Drag over the waveform, or type it."
+                field="region",
+                allowed=_("given for a repaint"),
+                remedy=_("Drag over the waveform, or type it."),
             )
         if self.task in ONE_TRACK and len(self.tracks) != 1:
             raise InputError(
                 field="tracks",
                 value=", ".join(self.tracks) or "none",
-                allowed=f"one track for the task {self.task}",
-                remedy="Choose one; ask for one after the other.",
+                allowed=_("one track for the task {task}", task=self.task),
+                remedy=_("Choose one; ask for one after the other."),
             )
         object.__setattr__(self, "region", None if self.region is None else checked_region(self.region))
         object.__setattr__(self, "tracks", checked_tracks(self.tracks))

@@ -34,8 +34,8 @@ def parse_clock(text: str) -> float | None:
         raise InputError(
             field="region",
             value=text,
-            allowed="a time in seconds, or minutes and seconds",
-            remedy="Write for example 81.4 or 1:21.4.",
+            allowed=_("a time in seconds, or minutes and seconds"),
+            remedy=_("Write for example 81.4 or 1:21.4."),
         )
     sign, minutes, seconds = match.groups()
     value = round(int(minutes or 0) * 60 + float(seconds), 3)

@@ -65,8 +65,8 @@ class SoundForm:
             raise InputError(
                 field=self.field,
                 value=self.path.value,
-                allowed="the path of a sound file",
-                remedy="Type the path of a file on the machine where the notebook runs, or upload one.",
+                allowed=_("the path of a sound file"),
+                remedy=_("Type the path of a file on the machine where the notebook runs, or upload one."),
             )
         return path
 
