@@ -69,7 +69,7 @@ class SelectedTake:
             description=_("Note"), placeholder=_("what to remember about this take"), continuous_update=False
         )
         self.note.add_class("ace-note")
-        self.format = ipywidgets.Dropdown(options=list(FORMATS), description=_("Format"))
+        self.format = ipywidgets.Dropdown(options=list(FORMATS), description=_("File type"))
         self.format.add_class("ace-sort")
         self.export = button(_("Export"), hint=_("Write the take into the exports folder of the project"))
         self.exported = Text("", "ace-quiet-text")
