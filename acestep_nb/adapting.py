@@ -55,13 +55,17 @@ class Adapter:
 def refuse_while_training() -> None:
     """Raise `InputError` while an adapter is being trained in this process."""
     if _training.locked():
-        raise InputError(
-            "an adapter is being trained: the renderer is not free",
-            field="engine",
-            value="training",
-            allowed="an engine at rest",
-            remedy="Wait for the training, or stop it; it goes on later from the same step.",
-        )
+        raise _being_trained()
+
+
+def _being_trained() -> InputError:
+    return InputError(
+        "an adapter is being trained: the renderer is not free",
+        field="engine",
+        value="training",
+        allowed="an engine at rest",
+        remedy="Wait for the training, or stop it; it goes on later from the same step.",
+    )
 
 
 class Adapters:
@@ -205,7 +209,7 @@ class Adapters:
         tell = _telling(on_progress, cancel)
         with self._engine._turn(cancel):
             if not _training.acquire(blocking=False):
-                refuse_while_training()
+                raise _being_trained()
             try:
                 return self._taught(songs, Path(folder).expanduser(), options, preview, tell, on_preview)
             finally:

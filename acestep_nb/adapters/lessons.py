@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Lesson:
     hidden: Tensor
     context: Tensor
 
-    @property
+    @cached_property
     def mark(self) -> str:
         """A hash of everything that is learned."""
         digest = hashlib.sha256()
