@@ -38,6 +38,8 @@ class Ladder:
         self._residence = renders.models.residence
         self._residence.add("planning", [None if planner is None else planner.network])
         renders.codec.work_in(placement.tile)
+        if placement.int8:
+            clean_up()  # the wide weights are gone, but not yet their memory
 
     def takes(self, order: Order) -> Iterator[Take]:
         """The takes of an order, as many at once as there is room for; their notes say what was given up."""
@@ -121,6 +123,7 @@ class Ladder:
                 if kind == "planning" or network in chosen:
                     quantize(network)
         self._renders.conditioner.forget()
+        clean_up()
 
 
 def _part(order: Order, done: int, count: int) -> Order:

@@ -22,9 +22,9 @@ class Int8Linear(nn.Module):
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         weight = linear.weight.detach()
-        scale = weight.float().abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny) / _MOST
+        scale = weight.abs().amax(1, keepdim=True).float().clamp_min(torch.finfo(torch.float32).tiny) / _MOST
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.register_buffer("weight", (weight.float() / scale).round().to(torch.int8))
+        self.register_buffer("weight", (weight.float() / scale).round_().to(torch.int8))
         self.register_buffer("scale", scale[:, 0].to(weight.dtype))
         self.bias = linear.bias
 
