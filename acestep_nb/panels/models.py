@@ -209,7 +209,7 @@ def missing_in_words(here: list[Found]) -> str:
     lines = [f"{own.name} · {own.gigabytes:g} GB · {own.about}" for own in models() if _wanted(own, whole)]
     if not lines:
         return ""
-    return "\n".join([_("Not on this machine (acestep-nb download NAME fetches one):"), *lines])
+    return "\n".join([_("Not on this machine (acestep-nb download --model NAME fetches one):"), *lines])
 
 
 def _wanted(model: Model, whole: set[str]) -> bool:
