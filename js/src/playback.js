@@ -4,6 +4,7 @@ import { Sound } from "./sound.js";
 const PLAY = "M8 5v14l11-7z";
 const PAUSE = "M7 5h4v14H7zM13 5h4v14h-4z";
 const STARTED = "acestep_nb:started"; // told to every player on the page, whichever widget it is in
+const PLACE = "acestep_nb:place"; // where a sound is, told while it plays
 
 /**
  * The sound of one take with its play button: asked from the kernel on the first press, one at a time on the page.
@@ -22,11 +23,29 @@ export class Playback {
     this.audio.addEventListener("play", () => {
       document.dispatchEvent(new CustomEvent(STARTED, { detail: this }));
     });
+    this.audio.addEventListener("timeupdate", () => {
+      const detail = { from: this, id, panel: this.panel, now: this.audio.currentTime };
+      if (this.playing) document.dispatchEvent(new CustomEvent(PLACE, { detail }));
+    });
     for (const event of ["play", "pause", "ended"]) this.audio.addEventListener(event, () => this.show());
     this.otherStarted = ({ detail }) => {
       if (detail !== this) this.audio.pause();
     };
     document.addEventListener(STARTED, this.otherStarted);
+  }
+
+  /** The studio around it, if there is one. */
+  get panel() {
+    return this.button.closest(".ace-studio");
+  }
+
+  /** Call `react` with the second at which another player of the same panel has the same sound. */
+  follow(id, react) {
+    this.followed = ({ detail }) => {
+      const same = detail.id === id && detail.panel && detail.panel === this.panel;
+      if (same && detail.from !== this && !this.playing) react(detail.now);
+    };
+    document.addEventListener(PLACE, this.followed);
   }
 
   get playing() {
@@ -75,6 +94,7 @@ export class Playback {
 
   destroy() {
     document.removeEventListener(STARTED, this.otherStarted);
+    if (this.followed) document.removeEventListener(PLACE, this.followed);
     this.audio.pause();
     this.audio.removeAttribute("src");
     this.sound.release();

@@ -72,11 +72,13 @@ export class Stage {
   listen() {
     this.surfer.on("timeupdate", () => this.follow());
     this.surfer.on("seeking", () => this.showPosition());
+    this.audio.addEventListener("ended", () => this.again());
     this.surfer.on("scroll", () => this.lines.scroll(this.surfer.getScroll()));
     this.surfer.on("ready", () => this.showRegion());
     this.regions.on("region-created", (made) => this.placing || this.dragged(made));
     this.regions.on("region-updated", (made) => this.dragged(made));
     this.wave.addEventListener("keydown", (event) => this.key(event));
+    this.playback.follow(this.data.id, (now) => this.surfer.setTime(now));
     this.zoom.addEventListener("input", () => this.magnify());
     this.stopTheme = onThemeChange(() => this.paint());
   }
@@ -149,6 +151,13 @@ export class Stage {
       this.surfer.setTime(Math.max(0, region[0]));
     }
     this.showPosition();
+  }
+
+  /** Go on where the region begins when it reaches to the very end. */
+  again() {
+    if (!this.looping || !this.region) return;
+    this.surfer.setTime(Math.max(0, this.region[0]));
+    this.audio.play();
   }
 
   showPosition() {

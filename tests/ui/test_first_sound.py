@@ -147,7 +147,7 @@ def test_a_batch_can_be_stopped(notebook: Notebook):
     panel.stop.click()
     panel.root.locator(".ace-log").get_by_text("stopped").wait_for(timeout=30_000)
     assert panel.idle() and 3 <= len(panel.titles()) < 10
-    assert panel.root.locator(".ace-lock").inner_text() == "free", "nobody typed a seed"
+    assert panel.root.locator(".ace-seed-noise .ace-lock").inner_text() == "free", "nobody typed a seed"
 
 
 def test_a_removed_take_lets_its_sound_go_and_can_come_back(notebook: Notebook):
@@ -183,12 +183,12 @@ def test_a_reload_keeps_everything(notebook: Notebook):
     titles = panel.titles()
     panel.takes.nth(0).get_by_role("button", name="Star").click()
     panel.takes.nth(0).get_by_role("button", name="Starred").wait_for()
-    panel.root.get_by_label("Caption").fill("not rendered yet")
+    panel.root.get_by_label("Caption", exact=True).fill("not rendered yet")
     assert notebook.save().stat().st_size < 50_000
     notebook.open()
     panel.root.wait_for()
     notebook.until(lambda: panel.titles() == titles, 20, "the takes after the reload")
-    assert panel.root.get_by_label("Caption").input_value() == "not rendered yet"
+    assert panel.root.get_by_label("Caption", exact=True).input_value() == "not rendered yet"
     panel.takes.nth(0).get_by_role("button", name="Play").click()
     plays(notebook, panel.takes.nth(0).locator("audio"))
 
@@ -203,7 +203,7 @@ def test_a_new_kernel_finds_everything_again(notebook: Notebook):
     panel.root.wait_for()
     notebook.until(lambda: panel.titles() == titles, 30, "the takes after the restart")
     assert panel.takes.nth(0).get_by_role("button", name="Starred").is_visible()
-    assert panel.root.get_by_label("Caption").input_value() == "not rendered yet"
+    assert panel.root.get_by_label("Caption", exact=True).input_value() == "not rendered yet"
     panel.takes.nth(1).get_by_role("button", name="Play").click()
     plays(notebook, panel.takes.nth(1).locator("audio"))
 
