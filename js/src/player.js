@@ -1,6 +1,7 @@
 import { Card } from "./card.js";
 import { element } from "./dom.js";
 import { ownKeys } from "./keys.js";
+import { nameSliders } from "./names.js";
 import { speaker } from "./words.js";
 
 /** The takes that the kernel lists, one card each, behind them the takes that are still to come. */
@@ -59,8 +60,10 @@ function render({ model, el }) {
   }
   requestAnimationFrame(() => cards.forEach((card) => card.paint()));
   const releaseKeys = ownKeys(el);
+  const releaseNames = nameSliders(el);
   return () => {
     releaseKeys();
+    releaseNames();
     for (const [name, draw] of Object.entries(listeners)) model.off(name, draw);
     cards.forEach((card) => card.destroy());
   };

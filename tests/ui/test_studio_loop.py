@@ -285,7 +285,7 @@ def test_it_speaks_three_languages_and_looks_well(studio: Studio, pictures: Path
 
 @pytest.mark.skipif(not AXE.is_file(), reason="needs Node: run `npm ci` in js/")
 def test_it_is_accessible(studio: Studio):
-    for name in ("Renderer", "Reference", "Codes", "Code", "Alignment"):
+    for name in ("Renderer", "Reference", "Codes", "Code"):
         studio.root.locator("button.ace-toggle").filter(has_text=re.compile(rf"^\s*{name}\b")).first.click()
     studio.button("Repaint", exact=True).click()
     for dark in (False, True):
