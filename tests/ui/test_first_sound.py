@@ -97,7 +97,7 @@ def test_one_click_makes_takes(notebook: Notebook):
     panel = Panel(notebook)
     panel.root.wait_for()
     panel.batch(2)
-    panel.root.locator(".progress-bar").evaluate(WATCH)
+    panel.root.locator(".ace-progress .progress-bar").evaluate(WATCH)
     panel.generate.click()
     notebook.until(lambda: panel.titles() == ["Take 2", "Take 1"], 120, "the takes")
     notebook.until(panel.idle, 10, "the end of the batch")
