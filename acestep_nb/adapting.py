@@ -41,7 +41,7 @@ _training = threading.Lock()  # one training in a process, and no rendering besi
 
 @dataclass(frozen=True)
 class Adapter:
-    """An adapter in an engine: how strongly it works, and what it is."""
+    """An adapter in an engine: how strongly it works, what it is, and what loads it again (`source`)."""
 
     name: str
     scale: float
@@ -50,6 +50,7 @@ class Adapter:
     alpha: float
     hash: str
     folder: Path
+    source: str
 
 
 def refuse_while_training() -> None:
@@ -109,12 +110,14 @@ class Adapters:
         strength = _scale(scale)
         folder = find_adapter(source)
         weights = read_adapter(folder)
-        known = str(name or _name_of(source, folder))
+        local = Path(source).expanduser().exists()
+        known = str(name or (_name_of(folder) if local else str(source).rsplit("/", 1)[-1]))
         if known in self._loaded:
             remedy = "Unload it first, or give this one another name."
             raise InputError(field="name", value=known, allowed="a name that is free", remedy=remedy)
         rank = max(weights.ranks.values())
-        adapter = Adapter(known, strength, True, rank, max(weights.alphas.values()), weights.hash, folder)
+        alpha, again = max(weights.alphas.values()), str(folder.resolve() if local else source)
+        adapter = Adapter(known, strength, True, rank, alpha, weights.hash, folder, again)
         with self._at_rest():
             slot = f"adapter_{self._count}"
             attach(self._network, slot, weights)
@@ -191,10 +194,10 @@ class Adapters:
         """Teach the renderer a style: an adapter from labelled songs, written into `folder`.
 
         `songs` is a dataset, its JSON file, a folder of songs, or one of tensors that the original's preprocessing
-        wrote. When
-        the folder holds a training with the same songs and options, it goes on from its last step: stopping at
-        any step loses nothing, and the result is the same to the last bit. Every `options.preview_every` epochs
-        `on_preview` gets a take of `preview` (else of the first song's words), always from one seed.
+        wrote. When the folder holds a training with the same songs and options, it goes on from its last step:
+        stopping at any step loses nothing, and the result is the same to the last bit. Every
+        `options.preview_every` epochs `on_preview` gets a take of `preview` (else of the first song's words),
+        always from one seed.
         Raises `Cancelled` when `cancel` is set, `InputError` for songs that cannot be learned or while another
         training or other adapters are there, `RenderError` when the loss is not a number or memory runs out,
         `ProjectError` when the disk is full: what was learned until then is kept.
@@ -225,7 +228,7 @@ class Adapters:
     @property
     def in_use(self) -> tuple[AdapterUse, ...]:
         """The adapters that are switched on, as takes tell of them."""
-        return tuple(AdapterUse(one.name, one.scale, one.hash) for one in self if one.on)
+        return tuple(AdapterUse(one.name, one.scale, one.hash, one.source) for one in self if one.on)
 
     def _refuse_int8(self) -> None:
         if self._engine.placement.int8:
@@ -379,12 +382,9 @@ def _alone_on_device(residence: Residence, network: Any) -> Iterator[Together]:
         move(others, residence.device)
 
 
-def _name_of(source: str | Path, folder: Path) -> str:
-    """A name from where the adapter came: of the folder that says something, or the hub's."""
-    if not Path(source).expanduser().exists():
-        return str(source).rsplit("/", 1)[-1]
-    parts = [part for part in folder.resolve().parts if part not in _PLAIN_FOLDERS]
-    return parts[-1]
+def _name_of(folder: Path) -> str:
+    """The name of the innermost folder that says something."""
+    return next(part for part in reversed(folder.resolve().parts) if part not in _PLAIN_FOLDERS)
 
 
 def _scale(value: object) -> float:

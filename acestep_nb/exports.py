@@ -50,7 +50,8 @@ def file_name(take: Take) -> str:
 def script(take: Take) -> str:
     """The Python that makes the take again; of a kept take the sources are found in its project.
 
-    Raises ``ProjectError`` when the project does not have what the take was made from.
+    Its adapters are loaded from where they were. Raises ``ProjectError`` when the project does not have what the
+    take was made from, ``InputError`` for an adapter that came from nowhere, such as a preview's.
     """
     source = reference = None
     if take.edit is not None:
@@ -58,7 +59,7 @@ def script(take: Take) -> str:
     if take.reference is not None:
         reference = _found(take, take.reference, "reference_audio")
     planner = None if take.planned is None else take.planned.planner
-    return Work.of(take, source, reference).script(take.checkpoint, planner) + "\n"
+    return Work.of(take, source, reference).script(take.checkpoint, planner, take.adapters) + "\n"
 
 
 def _found(take: Take, record: Source, field: str) -> Take | Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.audio import Audio
 from acestep_nb.edits import ONE_TRACK, Edit, RepaintOptions, checked_region, checked_tracks
 from acestep_nb.errors import InputError
@@ -120,8 +121,11 @@ class Work:
             return "complete", given, {"tracks": self.tracks}
         return "cover", given, {"quantize": None if self.quantize else False}
 
-    def script(self, checkpoint: str, planner: str | None = None) -> str:
-        """Python that makes the same takes with that checkpoint, ready to run anywhere on this machine."""
+    def script(self, checkpoint: str, planner: str | None = None, adapters: Iterable[AdapterUse] = ()) -> str:
+        """Python that makes the same takes with that checkpoint and adapters, ready to run on this machine.
+
+        Raises `InputError` for sounds and adapters that a script cannot name.
+        """
         verb, given, named = self.call
         values = given | named
         apart = {name: _source_code(value) for name, value in values.items() if _stands_apart(name, value)}
@@ -134,6 +138,7 @@ class Work:
                 "",
                 *(f"{name} = {code}" for name, code in apart.items()),
                 f"engine = {_call('Engine.load', load)}",
+                *(_loading(adapter) for adapter in adapters),
                 f"takes = {_call(f'engine.{verb}', words)}",
                 "Player(takes)",
             ]
@@ -173,6 +178,20 @@ def _edit_fields(edit: Edit) -> dict[str, Any]:
         )
     names = ("region", "tracks", "quantize", "repaint", "context", "step")
     return {name: getattr(edit, name) for name in names}
+
+
+def _loading(adapter: AdapterUse) -> str:
+    """The line that lets an adapter work; ``InputError`` for one that cannot be loaded again."""
+    if not adapter.source:
+        raise InputError(
+            f"where the adapter “{adapter.name}” came from is not known",
+            field="adapters",
+            value=adapter.name,
+            allowed="adapters of a folder or of the hub",
+            remedy="Load the finished adapter with engine.adapters.load, and make the take with it.",
+        )
+    words = [_text(adapter.source), f"name={_text(adapter.name)}", f"scale={adapter.scale!r}"]
+    return _call("engine.adapters.load", words)
 
 
 def _stands_apart(name: str, value: Any) -> bool:

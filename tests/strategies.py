@@ -105,7 +105,7 @@ takes = st.builds(
     codes=st.lists(st.integers(0, 63_999), max_size=5).map(tuple),
     planned=st.none() | planned,
     reference=st.none() | sources,
-    adapters=st.lists(st.builds(AdapterUse, words, st.floats(0, 1), words), max_size=2).map(tuple),
+    adapters=st.lists(st.builds(AdapterUse, words, st.floats(0, 1), words, words), max_size=2).map(tuple),
     notes=st.lists(words, max_size=2).map(tuple),
     checkpoint=words,
     checkpoint_hash=words,

@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
+from helpers_songs import write_songs
 from test_history import script as process
 
 from acestep_nb import Audio, Edit, History, InputError, ProjectError, Song, exports
+from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.edits import Source
 from acestep_nb.exports import FORMATS, SOUNDS, export
 from acestep_nb.scores.keeping import keep
@@ -149,6 +151,15 @@ def test_ten_minutes_need_no_more_memory_than_one(tmp_path, make_take, format):
     assert soundfile.info(tmp_path / f"song.{format}").duration == pytest.approx(60, abs=0.1)
 
 
+def test_a_script_names_where_its_adapters_are(tmp_path, make_take):
+    use = AdapterUse("mine", 0.5, "sha256:0", "owner/name")
+    take = replace(make_take(), adapters=(use,))
+    assert 'engine.adapters.load("owner/name", name="mine", scale=0.5)' in exports.script(take)
+    with pytest.raises(InputError, match="not known") as caught:
+        replace(take, adapters=(replace(use, source=""),)).export(tmp_path / "song.py")
+    assert caught.value.field == "adapters" and caught.value.remedy and not list(tmp_path.iterdir())
+
+
 def cover_of(project: History, take: Take, source: Source) -> Take:
     return project.add(replace(take, edit=Edit(task="cover", sources=(source,)), song=Song(caption="jazz")))
 
@@ -175,13 +186,22 @@ def test_a_script_without_its_source_is_told(tmp_path, make_take):
         exports.script(replace(child, folder=None, audio=song_of(1), latents=np.zeros((25, 64), np.float32)))
 
 
-def test_a_script_makes_the_same_take_in_another_process(tmp_path):
-    from acestep_nb import Engine, RenderOptions
+@pytest.mark.parametrize("adapted", [False, True])
+def test_a_script_makes_the_same_take_in_another_process(tmp_path, adapted):
+    from acestep_nb import Engine, LoraOptions, RenderOptions
 
     engine = Engine.load("nano", planner=False)
     project = History(tmp_path / "project")
     song = Song(caption="drums, 120 bpm", lyrics="[Instrumental]", duration=10)
-    (take,) = engine.generate(song, seeds=[7], options=RenderOptions(inference_steps=1))
+    how = {"seeds": [7], "options": RenderOptions(inference_steps=1)}
+    if adapted:
+        songs = write_songs(tmp_path / "songs", count=1)
+        quick = LoraOptions(rank=4, alpha=8, epochs=2, learning_rate=0.05)
+        engine.adapters.load(engine.adapters.train(songs, tmp_path / 'my "lo\\ra"', quick).adapter, scale=0.5)
+        engine.adapters.load(tmp_path / 'my "lo\\ra"', name="again", scale=1)
+    (take,) = engine.generate(song, **how)
+    engine.adapters.unload()
+    assert np.array_equal(take.latents, engine.generate(song, **how)[0].latents) != adapted
     (file,) = project.add(take).export(tmp_path / "song.py")
     run = f"exec(open({str(file)!r}).read()); takes[0].export({str(tmp_path / 'again.flac')!r})"
     subprocess.run([sys.executable, "-c", run], check=True, timeout=120, cwd=tmp_path)

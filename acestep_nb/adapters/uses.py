@@ -11,8 +11,12 @@ SCALE = Knob("Scale", "How strongly the adapter works; 0 is off.", minimum=0, ma
 
 @dataclass(frozen=True)
 class AdapterUse:
-    """One adapter at work: its name, its scale (0–1) and the hash of its files."""
+    """One adapter at work: its name, its scale (0–1), the hash of its files, and what loads it again.
+
+    `source` is a folder or a name on the hub; empty where there is neither, as in previews of a training.
+    """
 
     name: str
     scale: float
     hash: str
+    source: str = ""

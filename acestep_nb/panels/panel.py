@@ -172,7 +172,7 @@ class Panel(ipywidgets.VBox):
         engine = loaded(self._engine)
         name = self._engine if isinstance(self._engine, str) else self._engine.name
         planner = None if engine is None or isinstance(self._engine, str) else engine.planner
-        return self.work.script(name, planner)
+        return self.work.script(name, planner, () if engine is None else engine.adapters.in_use)
 
     @property
     def history(self) -> History:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers_songs import write_songs
 
-from acestep_nb import Engine, RenderOptions, Song
+from acestep_nb import Engine, RenderOptions, Song, Studio
 from acestep_nb.panels import Lora
 
 
@@ -60,6 +60,17 @@ def test_songs_are_learned_loaded_weighed_muted_and_taken_out(panel, engine):
     assert np.array_equal(before, latents_of(engine))
     out.click()
     assert panel.rows.children == () and len(engine.adapters) == 0
+
+
+def test_the_code_of_a_studio_loads_the_adapters_that_are_at_work(panel, engine, tmp_path):
+    train(panel)
+    panel.load.click()
+    adapter = engine.adapters.change(next(iter(engine.adapters)).name, scale=0.25)
+    studio = Studio(engine, project=tmp_path / "rain", song=Song(caption="piano"))
+    line = f'engine.adapters.load(\n    "{adapter.source}",\n    name="{adapter.name}",\n    scale=0.25,\n)'
+    assert line in studio.code and studio.code.index(line) < studio.code.index("engine.generate")
+    engine.adapters.change(adapter.name, on=False)
+    assert "adapters" not in studio.code
 
 
 def test_stopped_and_gone_on_with(panel):
