@@ -21,7 +21,7 @@ from acestep_nb.errors import AceStepError, Cancelled
 from acestep_nb.knobs import knobs
 from acestep_nb.locales import _
 from acestep_nb.panels.session import load, loaded
-from acestep_nb.panels.text import Text, box, button, shown, style
+from acestep_nb.panels.text import Text, box, button, explained, shown, style
 
 if TYPE_CHECKING:
     from acestep_nb.panels.panel import Panel
@@ -96,7 +96,7 @@ class Lora(ipywidgets.VBox):
     def _field(self, name: str) -> ipywidgets.Widget:
         rule, default = knobs(LoraOptions)[name], getattr(LoraOptions(), name)
         kind = ipywidgets.IntText if rule.step == 1 else ipywidgets.FloatText
-        return kind(value=default, description=_(rule.label), tooltip=f"{rule.help} ({rule.allowed})")
+        return explained(kind(value=default, description=_(rule.label)), f"{rule.help} ({rule.allowed})")
 
     def _row(self, adapter: Adapter) -> ipywidgets.Widget:
         on = ipywidgets.Checkbox(value=adapter.on, description=adapter.name, indent=False)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import ipywidgets
 
 from acestep_nb.edits import RepaintOptions
 from acestep_nb.history import History
 from acestep_nb.locales import _
-from acestep_nb.panels.sources import uploads
+from acestep_nb.panels.sources import upload_button
 from acestep_nb.panels.tasks import EditOptions
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.params import Params
@@ -23,15 +20,7 @@ class Opening:
 
     def __init__(self) -> None:
         self.on_open: Callable[[bytes], object] = lambda _data: None
-        self.button = ipywidgets.FileUpload(accept=".json", multiple=False, description=_("Open parameters"))
-        self.button.add_class("ace-upload")
-        self.button.observe(self._uploaded, "value")
-
-    def _uploaded(self, change: Any) -> None:
-        for _name, data in uploads(change["new"]):
-            self.on_open(data)
-        if isinstance(self.button.value, tuple):  # ipywidgets 8: so that the same file can be opened again
-            self.button.value = ()
+        self.button = upload_button(".json", _("Open parameters"), lambda _name, data: self.on_open(data))
 
 
 def fill(form: WorkForm, params: Params, history: History) -> list[str]:

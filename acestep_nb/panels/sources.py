@@ -40,8 +40,7 @@ class SoundForm:
         self.list = ipywidgets.Dropdown(
             description=label, options=[(_("none"), ""), (_("a file"), _FILE)], value=""
         )
-        self.upload = ipywidgets.FileUpload(accept="audio/*", multiple=False, description=_("Upload"))
-        self.upload.add_class("ace-upload")
+        self.upload = upload_button("audio/*", _("Upload"), self._uploaded)
         self.path = ipywidgets.Text(description=_("Path"), placeholder=_("path of a sound file"))
         self.error = Text("", "ace-error")
         row = [Text(label.lower(), "ace-tag"), self.list, self.path]
@@ -51,7 +50,6 @@ class SoundForm:
         self._show_path()
         self.list.observe(self._chosen, "value")
         self.path.observe(self._chosen, "value")
-        self.upload.observe(self._uploaded, "value")
 
     @property
     def sound(self) -> Sounding | None:
@@ -133,13 +131,12 @@ class SoundForm:
         file = self.list.value == _FILE
         (self.box.add_class if file else self.box.remove_class)("ace-file")
 
-    def _uploaded(self, change: Any) -> None:
+    def _uploaded(self, name: str, data: bytes) -> None:
         """Keep what the browser sent as a file of the project, and choose that."""
-        for name, data in uploads(change["new"]):
-            try:
-                self.sound = _kept_upload(self._history.folder / "uploads", name, data)
-            except AceStepError as error:
-                self.show(error)
+        try:
+            self.sound = _kept_upload(self._history.folder / "uploads", name, data)
+        except AceStepError as error:
+            self.show(error)
 
 
 def _label(take: Take) -> str:
@@ -148,7 +145,22 @@ def _label(take: Take) -> str:
     return f"{title(take, 0)} · {short}" if short else title(take, 0)
 
 
-def uploads(value: Any) -> list[tuple[str, bytes]]:
+def upload_button(accept: str, label: str, on_file: Callable[[str, bytes], object]) -> ipywidgets.FileUpload:
+    """A button that hands name and content of each chosen file to ``on_file``, of the same file again, too."""
+    button = ipywidgets.FileUpload(accept=accept, multiple=False, description=label)
+    button.add_class("ace-upload")
+
+    def chosen(change: Mapping[str, Any]) -> None:
+        files = _uploads(change["new"])
+        button.set_trait("value", type(change["new"])())  # else the same file would be no change
+        for name, data in files:
+            on_file(name, data)
+
+    button.observe(chosen, "value")
+    return button
+
+
+def _uploads(value: Any) -> list[tuple[str, bytes]]:
     """Names and contents of what an upload button holds, in ipywidgets 7 (a dict) and 8 (a tuple)."""
     if isinstance(value, Mapping):
         return [(str(name), bytes(item["content"])) for name, item in value.items()]

@@ -44,6 +44,13 @@ def toggle(label: str, *classes: str, hint: str = "", on: bool = False) -> ipywi
     return made
 
 
+def explained(field: ipywidgets.DOMWidget, words: str) -> ipywidgets.DOMWidget:
+    """The same field, which shows these words when the mouse rests on it."""
+    older = not field.has_trait("tooltip")  # ipywidgets 7
+    setattr(field, "description_tooltip" if older else "tooltip", words)
+    return field
+
+
 def box(children: list[ipywidgets.Widget], *classes: str) -> ipywidgets.Box:
     """Widgets together; the style sheet arranges them by these classes."""
     made = ipywidgets.Box(children)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 
 import ipywidgets
 
@@ -40,6 +41,17 @@ def press(button: ipywidgets.Button, panel: Panel) -> None:
 def send(panel: Panel, kind: str, key: str, **more: object) -> None:
     """What a card sends when one of its buttons is pressed."""
     panel._view.grid._handle_custom_msg({"kind": kind, "id": key, **more}, [])
+
+
+def upload(field: ipywidgets.FileUpload, name: str, data: bytes) -> None:
+    """What the browser sends when a file was chosen, in ipywidgets 8 and 7."""
+    about = {"name": name, "type": "", "size": len(data)}
+    if isinstance(field.value, tuple):
+        now = datetime.now(timezone.utc)
+        field.value = ({**about, "last_modified": now, "content": memoryview(data)},)
+    else:
+        field.metadata, field.data = [about], [data]
+        field._counter += 1
 
 
 def said(widget: ipywidgets.Widget) -> str:

@@ -111,3 +111,9 @@ def test_what_cannot_be_loaded_is_told(panel, tmp_path):
     panel.source.value = str(tmp_path)
     panel.load.click()
     assert "adapter_config.json" in words(panel.message) and panel.rows.children == ()
+
+
+def test_a_number_tells_its_range_when_the_mouse_rests_on_it(panel):
+    rank = panel.knobs["rank"]
+    told = rank.tooltip if rank.has_trait("tooltip") else rank.description_tooltip  # ipywidgets 8 and 7
+    assert "1–256" in told

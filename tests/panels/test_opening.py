@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 
 import pytest
-from panel_helpers import said
+from panel_helpers import said, upload
 
 from acestep_nb import Edit, History, InputError, RenderOptions, RepaintOptions, Seeds, Song
 from acestep_nb.edits import Source
 
 
-def upload(studio, record: object) -> None:
-    """What the browser does when a file was chosen, as ipywidgets 8 tells it."""
+def choose(studio, record: object) -> None:
+    """Choose a file in the browser."""
     data = record if isinstance(record, bytes) else json.dumps(record).encode()
-    button = studio._view.opening.button
-    about = {"type": "", "last_modified": datetime.datetime.now(datetime.timezone.utc)}
-    button.value = ({"name": "params.json", "content": memoryview(data), "size": len(data), **about},)
+    upload(studio._view.opening.button, "params.json", data)
 
 
 def test_the_originals_parameters_fill_the_form(studio):
@@ -30,7 +27,7 @@ def test_the_originals_parameters_fill_the_form(studio):
 
 
 def test_what_cannot_be_taken_over_is_told(studio):
-    upload(studio, {"caption": "drums", "bpm": 12, "task_type": "cover", "src_audio": "/nowhere/a.flac"})
+    choose(studio, {"caption": "drums", "bpm": 12, "task_type": "cover", "src_audio": "/nowhere/a.flac"})
     assert studio.task == "cover" and studio._form.song.raw["caption"] == "drums"
     told = said(studio._view.message)
     assert "bpm 12" in told and "/nowhere/a.flac" in told
@@ -64,7 +61,7 @@ def test_a_repaint_is_opened_with_its_source(studio, make_take, tmp_path):
 
 def test_what_is_no_file_of_parameters_changes_nothing(studio):
     studio.song = Song("as it was")
-    upload(studio, b"{")
+    choose(studio, b"{")
     assert "parameters cannot be read" in said(studio._view.message)
     assert studio.song == Song("as it was")
     with pytest.raises(InputError):
@@ -72,9 +69,9 @@ def test_what_is_no_file_of_parameters_changes_nothing(studio):
 
 
 def test_the_same_file_can_be_opened_again(studio):
-    upload(studio, {"caption": "one"})
+    choose(studio, {"caption": "one"})
     studio.song = Song("two")
-    upload(studio, {"caption": "one"})
+    choose(studio, {"caption": "one"})
     assert studio.song.caption == "one" and len(History(studio.history.folder)) == 0
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from panel_helpers import WORDS, press, send
+from panel_helpers import WORDS, press, send, upload
 
 from acestep_nb import Audio, InputError, PlanOptions, RenderOptions, RepaintOptions, Seeds, Song, panels
 from acestep_nb.kinds import COMMON_TASKS, TASKS
@@ -176,23 +176,13 @@ def test_the_planner_is_folded_away_with_the_reason_when_there_is_none(studio):
     assert studio.planning == PlanOptions()
 
 
-def upload(studio: Studio, name: str, data: bytes) -> None:
-    """What the browser sends for a file, in ipywidgets 8 and 7."""
-    field = studio._form.source.upload
-    if isinstance(field.value, tuple):
-        item = {"name": name, "type": "audio/wav", "size": len(data), "content": memoryview(data)}
-        field.value = ({**item, "last_modified": __import__("datetime").datetime.now()},)
-    else:
-        field.value = {name: {"metadata": {"name": name}, "content": data}}
-
-
 def test_an_upload_becomes_a_source_of_the_project(source, tmp_path):
     source.task = "cover"
     data = source.takes[0].flac_bytes()
-    upload(source, "../../My <Song>.flac", data)
+    upload(source._form.source.upload, "../../My <Song>.flac", data)
     chosen = source._form.source.sound
     assert chosen == source.history.folder / "uploads" / "my-song.flac" and chosen.read_bytes() == data
-    upload(source, "other.flac", b"no sound")
+    upload(source._form.source.upload, "other.flac", b"no sound")
     assert "sound file" in source._form.source.error.value and source._form.source.sound == chosen
 
 
