@@ -132,16 +132,16 @@ class Dataset:
         told, beside = self.folder / Path(sample.audio_path).expanduser(), self.folder / sample.filename
         return beside if not told.is_file() and beside.is_file() else told
 
-    def changed(self, filename: str, **values: Any) -> Dataset:
-        """The dataset with other values for one song, which counts as labelled then.
+    def changed(self, song: str | int, **values: Any) -> Dataset:
+        """The dataset with other values for one song, named by its file or its place; it counts as labelled then.
 
         An instrumental song loses its lyrics. Raises `InputError` for a file that it does not have, or values
         that a song cannot have.
         """
         names = [sample.filename for sample in self.samples]
-        if filename not in names:
-            raise InputError(field="filename", value=filename, allowed=f"one of {', '.join(names)}")
-        at = names.index(filename)
+        if song not in (*names, *range(len(names))):
+            raise InputError(field="filename", value=song, allowed=f"one of {', '.join(names)}")
+        at = names.index(song) if isinstance(song, str) else song
         sample = replace(self.samples[at], **{"labeled": True, **values})
         if sample.is_instrumental:
             sample = replace(sample, lyrics=INSTRUMENTAL)

@@ -18,8 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from acestep_nb.adapters.dataset import Dataset
-from acestep_nb.adapters.scanning import LONGEST
-from acestep_nb.audio import Audio
+from acestep_nb.adapters.scanning import LONGEST, beginning
 from acestep_nb.checkpoints.loading import Models
 from acestep_nb.codec import Codec, checked_source
 from acestep_nb.codes import LATENT_CHANNELS, LATENT_RATE, MIN_LATENT_FRAMES
@@ -126,9 +125,7 @@ def _latents(models: Models, codec: Codec, path: Path, cache: Path) -> Tensor:
             kept = cache / f"latents-{digest.hexdigest()[:24]}.safetensors"
             if (known := _kept(kept)) is not None:
                 return known
-            with soundfile.SoundFile(file) as sound:
-                samples = sound.read(LONGEST * sound.samplerate, dtype="float32", always_2d=True)
-                heard = Audio(samples.T, sound.samplerate)
+            heard = beginning(file)
     except (soundfile.LibsndfileError, TypeError, ProjectError) as error:
         raise InputError(f"cannot be read as sound: {error}", field="audio", value=str(path)) from error
     if heard.duration < SHORTEST:

@@ -7,11 +7,12 @@ import io
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import soundfile
 
 from acestep_nb.adapters.dataset import INSTRUMENTAL, Dataset, Sample
+from acestep_nb.audio import Audio
 from acestep_nb.errors import AceStepError, InputError
 from acestep_nb.files import disk_errors
 from acestep_nb.song import Song
@@ -56,6 +57,13 @@ def scan(folder: str | Path, name: str | None = None, **settings: Any) -> Datase
             remedy="Put the songs in there.",
         )
     return replace(made, samples=tuple(samples), problems=tuple(problems))
+
+
+def beginning(file: BinaryIO) -> Audio:
+    """The part of a sound file that is learned, its first four minutes; `LibsndfileError` for what is no sound."""
+    with soundfile.SoundFile(file) as sound:
+        samples = sound.read(LONGEST * sound.samplerate, dtype="float32", always_2d=True)
+        return Audio(samples.T, sound.samplerate)
 
 
 def _sample(path: Path, made: Dataset, rows: list[dict[str, str]], problems: list[str]) -> Sample:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers_songs import write_songs
+from panel_helpers import said
 
 from acestep_nb import Engine, RenderOptions, Song, Studio
 from acestep_nb.panels import Lora
@@ -99,18 +100,18 @@ def test_stopped_and_gone_on_with(panel):
         (lambda panel: setattr(panel.songs, "value", "nowhere.json"), "nowhere.json is not there"),
     ],
 )
-def test_what_cannot_be_trained_is_told(panel, change, told):
+def test_what_cannot_be_trained_is_told_under_its_field(panel, change, told):
     change(panel)
     panel.train.click()
     if panel.thread is not None:
         panel.thread.join(60)
-    assert told in words(panel.message) and not panel.train.disabled
+    assert told in said(panel) and words(panel.message) == "" and not panel.train.disabled
 
 
 def test_what_cannot_be_loaded_is_told(panel, tmp_path):
     panel.source.value = str(tmp_path)
     panel.load.click()
-    assert "adapter_config.json" in words(panel.message) and panel.rows.children == ()
+    assert "adapter_config.json" in words(panel.errors["adapter"]) and panel.rows.children == ()
 
 
 def test_a_number_tells_its_range_when_the_mouse_rests_on_it(panel):
