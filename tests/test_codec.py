@@ -166,8 +166,8 @@ def test_sources_that_cannot_be_used(samples, rate, words):
 PEAK = """
 import sys
 import numpy as np
-import psutil
 import torch
+from acestep_nb.bench.memory import peak_bytes
 from acestep_nb.checkpoints import find
 from acestep_nb.codec import Codec
 from acestep_nb.nano.codec import SpectralCodec
@@ -177,13 +177,7 @@ vae = SpectralCodec.from_pretrained(find("nano") / "vae")
 vae.register_to_config(griffin_lim_iterations=1)
 latents = np.random.default_rng(0).normal(size=(int(sys.argv[1]) * 25, 64)).astype(np.float32)
 audio = Codec(vae).decode(latents)
-memory = psutil.Process().memory_info()
-if hasattr(memory, "peak_wset"):
-    peak = memory.peak_wset
-else:
-    import resource
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-print(peak - audio.samples.nbytes)
+print(peak_bytes() - audio.samples.nbytes)
 """
 
 

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
 import torch
 import torch.nn.functional as F
 from diffusers import AceStepTransformer1DModel
@@ -27,6 +26,7 @@ from acestep_nb.adapters.lessons import Lesson
 from acestep_nb.adapters.memory import memory_need
 from acestep_nb.adapters.options import LoraOptions
 from acestep_nb.adapters.training import CLIP, WEIGHT_DECAY, Trainer, lora_config
+from acestep_nb.bench.memory import peak_bytes
 from acestep_nb.codes import LATENT_CHANNELS, LATENT_RATE
 from acestep_nb.renderer.schedules import timesteps
 
@@ -153,17 +153,6 @@ def full() -> dict[str, Any]:
         "ratio": round(peak / need.total, 3),
         "target": 1.1,
     }
-
-
-def peak_bytes() -> int:
-    """The most memory that this process had so far."""
-    info = psutil.Process().memory_info()
-    if hasattr(info, "peak_wset"):  # Windows
-        return int(info.peak_wset)
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(most if sys.platform == "darwin" else most * 1024)
 
 
 def main(side: str) -> None:

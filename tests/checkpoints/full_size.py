@@ -149,6 +149,7 @@ def measure(
     import psutil
 
     from acestep_nb import Engine, RenderOptions, Song
+    from acestep_nb.bench.memory import peak_bytes
 
     process, folder = psutil.Process(), place / NAME
     song, options = (
@@ -167,27 +168,15 @@ def measure(
         engine = Engine.load(folder, device="cpu", dtype=dtype, planner=False, int8=int8)
         loaded = time.perf_counter()
         own = {"load_seconds": loaded - began, "loaded": process.memory_info().rss - before}
-        own["load_peak"] = peak() - before
+        own["load_peak"] = peak_bytes() - before
         if turn == "first":
             take = engine.generate(song, codes=range(25), seeds=[1], options=options)[0]
             own |= {"render_seconds": time.perf_counter() - loaded, "seconds": take.duration, **take.timings}
         engine.free()
-        own |= {"peak": peak() - before, "after": process.memory_info().rss - before}
+        own |= {"peak": peak_bytes() - before, "after": process.memory_info().rss - before}
         own["ratio"] = own["load_peak"] / size
         found[turn] = own
     return found
-
-
-def peak() -> int:
-    """Most bytes that this process has had in memory."""
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
 
 
 if __name__ == "__main__":

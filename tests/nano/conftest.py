@@ -7,7 +7,7 @@ import pytest
 import torch
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def _one_thread():
     """Everything here is small: more threads would only wait for each other."""
     before = torch.get_num_threads()

@@ -116,6 +116,7 @@ def test_it_plays_and_switches_without_a_gap(notebook: Notebook):
     notebook.until(lambda: len(clicks(page)[1]) >= 6, 30, "some clicks")
     assert (clicks(page, 20)[1] > 0).all(), "the first one is heard"
     page.evaluate("window.heard = []")
+    notebook.until(lambda: len(clicks(page)[1]) >= 2, 30, "clicks of the first one")
     page.keyboard.press("2")
     notebook.until(lambda: (clicks(page)[1] < 0).all() and len(clicks(page)[1]), 20, "the second one alone")
     times, heights = clicks(page, 20)
