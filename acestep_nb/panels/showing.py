@@ -18,7 +18,7 @@ from acestep_nb.takes import Take
 from acestep_nb.widgets.compare import MOST, Compare
 from acestep_nb.widgets.sounding import title
 
-_PAGE = 12  # cards at a time
+_PAGE = 12  # cards at first
 _LISTED = 60  # takes to choose a source from
 
 
@@ -62,8 +62,8 @@ class Showing:
         shown(self._view.selected.box, bool(self._view.grid.selected) and not twice)
 
     def more(self) -> None:
-        """Show older takes too."""
-        self._limit += _PAGE
+        """Show twice as many takes: a press sends all cards, and their sum stays in proportion to what is shown."""
+        self._limit *= 2
         self._session.tell()
 
     def problem(self, error: BaseException) -> None:

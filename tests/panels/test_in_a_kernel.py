@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import time
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from jupyter_client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
+
+from acestep_nb import History
 
 CELL = """
 from acestep_nb import Song, Studio
@@ -27,6 +30,7 @@ class Browser:
         self.client = client
         self.states: dict[str, dict[str, Any]] = {}
         self.others: list[dict[str, Any]] = []  # what is no widget's state
+        self.bytes = 0  # that came so far
 
     def run(self, code: str) -> None:
         """Run a cell to its end."""
@@ -55,6 +59,7 @@ class Browser:
 
     def _hear(self, message: dict[str, Any]) -> None:
         content = message["content"]
+        self.bytes += len(json.dumps(content, default=str)) + sum(map(len, message["buffers"]))
         data = content.get("data", {})
         if message["msg_type"] == "comm_open":
             self.states[content["comm_id"]] = dict(data["state"])
@@ -105,6 +110,19 @@ def test_a_wrong_number_is_told_under_its_field(browser, tiny_checkpoint, tmp_pa
     browser.until(
         lambda: any("30–300" in str(state.get("value")) for state in browser.states.values()), "the words"
     )
+
+
+def test_a_hundred_takes_are_two_megabytes_at_most(browser, tiny_checkpoint, tmp_path, make_take):
+    history = History(tmp_path / "p")
+    for seed in range(100):
+        history.add(make_take(seed=seed, caption="piano ballad, soft female vocal, rainy night"))
+    browser.run(CELL.format(checkpoint=str(tiny_checkpoint), project=str(tmp_path / "p")))
+    cards = browser.states[browser.find(_anywidget_id="acestep_nb.panels.grid.TakeGrid")]
+    older = browser.find(_model_name="ButtonModel", description="Show older takes")
+    while (count := len(cards["cards"])) < 100:
+        browser.send(older, method="custom", content={"event": "click"})
+        browser.until(lambda count=count: len(cards["cards"]) > count, "older takes")
+    assert browser.bytes < 2_000_000
 
 
 def sounds(browser: Browser) -> list[dict[str, Any]]:

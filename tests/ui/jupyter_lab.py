@@ -1,4 +1,4 @@
-"""A real JupyterLab on the loopback interface and a Chromium that looks at one of its notebooks."""
+"""A real JupyterLab, or Jupyter Notebook, on the loopback interface, and a page that shows one of its notebooks."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ START_SECONDS = 120.0
 
 
 class Lab:
-    """A JupyterLab server whose files are in ``folder`` and whose settings are all its own."""
+    """A server whose files are in ``folder`` and whose settings are all its own; ``app`` is what it shows them with."""
 
-    def __init__(self, folder: Path, home: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, home: Path, app: str = "jupyterlab") -> None:
+        self.folder, self.app = folder, app
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -54,12 +54,12 @@ class Lab:
             f"--ServerApp.root_dir={folder}",
             "--ServerApp.open_browser=False",
             "--ServerApp.allow_root=True",
-            "--LabApp.expose_app_in_browser=True",
+            "--expose-app-in-browser",
             "--LabApp.news_url=None",
         ]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterlab", "--no-browser", *arguments],
+                [sys.executable, "-m", app, "--no-browser", *arguments],
                 env=os.environ | own,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -79,7 +79,7 @@ class Lab:
     def ready(self) -> bool:
         """Whether the server answers; ``RuntimeError`` with its log when it has died."""
         if self.process.poll() is not None:
-            raise RuntimeError(f"JupyterLab ended: {self.log.read_text()[-2000:]}")
+            raise RuntimeError(f"{self.app} ended: {self.log.read_text()[-2000:]}")
         with contextlib.suppress(OSError):
             return bool(self.api("status"))
         return False
@@ -109,7 +109,7 @@ class Notebook:
         self.outside: list[str] = []
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.route(_elsewhere, self._refuse)
+        page.route(elsewhere, self._refuse)
 
     def _refuse(self, route: Route) -> None:
         self.outside.append(route.request.url)
@@ -117,7 +117,8 @@ class Notebook:
 
     def open(self) -> None:
         """Show the notebook, or show it again, and wait for its kernel."""
-        self.page.goto(self.lab.url(f"doc/tree/{self.path}") + f"?token={TOKEN}")
+        place = "doc/tree" if self.lab.app == "jupyterlab" else "notebooks"
+        self.page.goto(self.lab.url(f"{place}/{self.path}") + f"?token={TOKEN}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
         self.until(self.lab.kernel_idle, 60, "an idle kernel")
         self.page.evaluate("window.jupyterapp.shell.collapseLeft()")
@@ -180,17 +181,17 @@ def _settle(settings: Path) -> None:
     file.write_text('{"fetchNews": "false", "checkForUpdates": false}')
 
 
-def _elsewhere(url: str) -> bool:
+def elsewhere(url: str) -> bool:
     parts = urllib.parse.urlsplit(url)
     return parts.scheme in ("http", "https", "ws", "wss") and parts.hostname not in ("127.0.0.1", "localhost")
 
 
 @contextlib.contextmanager
-def running(folder: Path, home: Path) -> Iterator[Lab]:
-    """A JupyterLab that is up, ended afterwards."""
-    lab = Lab(folder, home)
+def running(folder: Path, home: Path, app: str = "jupyterlab") -> Iterator[Lab]:
+    """A server that is up, ended afterwards; ``app`` is "jupyterlab" or "notebook"."""
+    lab = Lab(folder, home, app)
     try:
-        until(lab.ready, START_SECONDS, "JupyterLab")
+        until(lab.ready, START_SECONDS, app)
         yield lab
     finally:
         lab.stop()
