@@ -43,10 +43,10 @@ export class Stage {
     this.loop = element("button", { class: "ace-quiet", type: "button", "aria-pressed": "false", onclick: () => this.toggleLoop() }, t("Loop"));
     const snaps = [["off", t("no snapping")], ["line", t("to lines")], ["bar", t("to bars")]];
     this.snap = element("select", { class: "ace-quiet", "aria-label": t("Snap the region") }, ...snaps.map(([value, text]) => element("option", { value }, text)));
-    this.zoom = element("input", { type: "range", min: "0", max: String(Math.log2(NEAREST)), step: "0.25", value: "0", "aria-label": t("Magnify") });
+    this.zoom = element("input", { type: "range", min: "0", max: String(Math.log2(NEAREST)), step: "0.25", value: "0" });
     this.wave = element("div", { class: "ace-wave", role: "slider", tabindex: "0", "aria-valuemin": "0", "aria-valuemax": String(data.duration), "aria-label": t("Position in {title}; [ and ] set the ends of the region", { title: data.title }) });
     this.message = element("p", { class: "ace-message", role: "status" });
-    const head = element("header", {}, this.playback.button, element("b", { dir: "auto" }, data.title), this.time, this.told, element("span", { class: "ace-grow" }), this.loop, this.snap, this.zoom);
+    const head = element("header", {}, this.playback.button, element("b", { dir: "auto" }, data.title), this.time, this.told, element("span", { class: "ace-grow" }), this.loop, this.snap, element("label", { class: "ace-muted" }, t("Magnify"), this.zoom));
     this.node = element("section", { class: "ace-stage", "aria-label": data.title }, head, this.wave, this.lines.node, this.message, this.audio);
   }
 
