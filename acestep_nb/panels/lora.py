@@ -209,7 +209,7 @@ class Lora(ipywidgets.VBox):
             self.source.value = str(trained.adapter)
             self.message.say("; ".join(trained.problems))
             if song is not None:
-                self._compare(engine, trained.adapter, song)
+                self._let_compare(engine, trained.adapter, song)
         except Cancelled:
             self.told.say(_("stopped; Train goes on from there"))
         except Exception as error:
@@ -217,7 +217,7 @@ class Lora(ipywidgets.VBox):
         finally:
             self._busy(False)
 
-    def _compare(self, engine: Engine, adapter: Path, song: Song) -> None:
+    def _let_compare(self, engine: Engine, adapter: Path, song: Song) -> None:
         """Let the ear tell what was learned: one seed without, with half and with all of the adapter."""
         done = self.told.value
         self.told.say(_("rendering one seed at three scales"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import ipywidgets
 import numpy as np
 import pytest
 from helpers_songs import write_songs
@@ -118,3 +119,8 @@ def test_a_number_tells_its_range_when_the_mouse_rests_on_it(panel):
     rank = panel.knobs["rank"]
     told = rank.tooltip if rank.has_trait("tooltip") else rank.description_tooltip  # ipywidgets 8 and 7
     assert "1–256" in told
+
+
+def test_nothing_of_the_panel_stands_in_the_way_of_the_notebook(panel):
+    own = {name for name, value in vars(Lora).items() if callable(value) or isinstance(value, property)}
+    assert {name for name in own if hasattr(ipywidgets.VBox, name)} == {"__init__"} and "Lora(" in repr(panel)
