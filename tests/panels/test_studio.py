@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
-from panel_helpers import WORDS, finish, press, said, send
+from panel_helpers import WORDS, finish, press, said, send, until
 
 from acestep_nb import Cancelled, InputError, ProjectError, RenderOptions, Seeds, Song, Studio
 
@@ -107,11 +108,15 @@ def test_a_draft_from_elsewhere_does_no_harm(studio, tiny_engine, tmp_path, fres
     assert Studio(tiny_engine, project=tmp_path / "rain").song == Song()
 
 
-def test_running_the_cell_again_shows_the_batch_that_is_under_way(studio, tiny_engine, tmp_path):
+def test_running_the_cell_again_shows_the_batch_that_is_under_way(studio, tiny_engine, tmp_path, monkeypatch):
     studio.seeds = [1, 2, 3, 4]
+    keep, shown = studio._session._keep, threading.Event()
+    monkeypatch.setattr(studio._session, "_keep", lambda *take: (keep(*take), shown.wait(60)))
     job = studio.generate()
+    until(lambda: studio.takes)
     again = Studio(tiny_engine, project=tmp_path / "rain", song=WORDS)
     assert not again._view.stop.disabled and "take" in said(again._view.words)
+    shown.set()
     job.wait(60)
     finish(again)
     assert [card["title"] for card in again._view.grid.cards] == ["Take 4", "Take 3", "Take 2", "Take 1"]
