@@ -15,7 +15,7 @@ from acestep_nb.errors import AceStepError, InputError
 from acestep_nb.files import disk_errors, write_atomic
 from acestep_nb.history import History, slug
 from acestep_nb.locales import _
-from acestep_nb.panels.text import Text, box
+from acestep_nb.panels.text import Text, box, explained
 from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
 from acestep_nb.widgets.player import title
@@ -148,6 +148,7 @@ def _label(take: Take) -> str:
 def upload_button(accept: str, label: str, on_file: Callable[[str, bytes], object]) -> ipywidgets.FileUpload:
     """A button that hands name and content of each chosen file to ``on_file``, of the same file again, too."""
     button = ipywidgets.FileUpload(accept=accept, multiple=False, description=label)
+    explained(button, label)  # without words of its own ipywidgets 8 says "null" under the mouse
     button.add_class("ace-upload")
 
     def chosen(change: Mapping[str, Any]) -> None:
