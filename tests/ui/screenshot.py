@@ -17,7 +17,7 @@ from browser import find_chromium
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "00_start.ipynb"
 MOONLIGHT = """
 from dataclasses import replace
-song = replace(song, bpm=76, keyscale="A minor", vocal_language="zh")
+song = replace(song, keyscale="A minor", vocal_language="zh")
 studio = Studio("nano", project="moonlight", song=song)
 studio.seeds = [101, 102]
 studio.generate().wait()
@@ -36,7 +36,7 @@ def main(target: Path) -> None:
         nbformat.write(notebook, folder / NOTEBOOK.name)
         with running(folder, Path(place) / "home") as lab:
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGUMENTS)
-            page = browser.new_page(viewport={"width": 1300, "height": 1200}, device_scale_factor=1.5)
+            page = browser.new_page(viewport={"width": 1300, "height": 1500}, device_scale_factor=1.5)
             notebook = Notebook(lab, page, NOTEBOOK.name)
             notebook.open()
             _show(notebook, page)
