@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jupyter_lab import CHROMIUM_ARGUMENTS, Notebook, running
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from acestep_nb import History
+from acestep_nb import Audio, History
 
 pytestmark = pytest.mark.ui
 
@@ -243,14 +244,27 @@ def test_a_cover_a_track_and_an_export(studio: Studio):
 
 def test_nothing_that_is_typed_becomes_markup(studio: Studio):
     studio.button("Text to music").click()
-    caption = studio.root.get_by_label("Caption", exact=True)
+    caption, lyrics = (studio.root.get_by_label(name, exact=True) for name in ("Caption", "Lyrics"))
+    words = lyrics.input_value()
     caption.fill(EVIL)
+    lyrics.fill(f"[Verse {EVIL}]\n{EVIL}")
     studio.make(1)
     note = studio.root.get_by_label("Note", exact=True)
     studio.takes.first.get_by_role("button", name=re.compile("^Play")).click()
     note.fill(EVIL)
     note.press("Tab")
     studio.takes.first.get_by_text("onerror").first.wait_for()
+    studio.at.get_by_text("onerror").first.wait_for()
+    file = studio.history.folder / f"{EVIL.partition('<script>')[0]}.wav"
+    Audio(np.zeros((2, 48_000), np.float32), 48_000).save(file)
+    studio.button("Cover", exact=True).first.click()
+    studio.source.get_by_label("source").select_option("a file")
+    path = studio.source.get_by_label("Path", exact=True)
+    path.fill(str(file))
+    path.press("Tab")
+    studio.source.get_by_text(file.name, exact=True).wait_for()
+    studio.button("Text to music").click()
+    lyrics.fill(words)
     assert studio.page.evaluate("window.broken") is None
 
 
