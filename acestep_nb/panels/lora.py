@@ -116,7 +116,8 @@ class Lora(ipywidgets.VBox):
             box(
                 [
                     self._with_error(self.out, "out"),
-                    box([*fields, self.all_layers], "ace-knobs"),
+                    box(fields, "ace-knobs"),
+                    box([self.all_layers], "ace-layers"),
                     box([self.train, self.stop, self.told], "ace-row"),
                     *heard,
                 ],

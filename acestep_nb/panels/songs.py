@@ -123,6 +123,7 @@ class SongTable:
         self.stop = button(_("Stop"), hint=_("Songs that are labelled stay so"))
         self.why = Text("", "ace-quiet-text")
         self.cards = SongCards(self._told, self.open)
+        self.cards.add_class("ace-few")
         self.back, self.on = button(_("Previous"), "ace-flat"), button(_("Next"), "ace-flat")
         self.pages = Text("", "ace-quiet-text")
         self.form = SongForm(self._edited, self._lock)
@@ -176,9 +177,9 @@ class SongTable:
     def _editor(self) -> ipywidgets.Box:
         form = self.form
         head = box([self.title, self.instrumental, box([], "ace-grow"), self.advice.box], "ace-row")
-        words = box([form["caption"], form["lyrics"]], "ace-two")
+        self.words = box([form["caption"], form["lyrics"]], "ace-two")
         metas = box([form[name] for name in _METAS], "ace-knobs")
-        return box([head, words, metas, self.advice.list], "ace-song")
+        return box([head, self.words, metas, self.advice.list], "ace-song")
 
     def _arranged(self) -> ipywidgets.Box:
         tag = box([self.tag, self.errors["custom_tag"]], "ace-field")
@@ -270,7 +271,11 @@ class SongTable:
         finally:
             self._filling = False
         self._wrong = False
-        shown(self.form["lyrics"], not sample.is_instrumental)
+        self._show_lyrics(not sample.is_instrumental)
+
+    def _show_lyrics(self, on: bool) -> None:
+        shown(self.form["lyrics"], on)
+        (self.words.remove_class if on else self.words.add_class)("ace-alone")
 
     def _edited(self) -> None:
         """Take over what is typed, unless it is wrong: that is told under its field."""
@@ -282,7 +287,7 @@ class SongTable:
                 self._filling = True
                 self.form.fill({"lyrics": self._before.raw_lyrics})
                 self._filling = False
-            shown(self.form["lyrics"], not silent)
+            self._show_lyrics(not silent)
             raw = self.form.raw
             values = {
                 _name(name): _stored(name, value)
@@ -377,11 +382,12 @@ def _stored(name: str, value: Any) -> Any:
 
 def _shown(sample: Sample) -> dict[str, Any]:
     """The fields of a sample as a song's form takes them."""
+    language = sample.language
     return {
         "caption": sample.caption,
         "lyrics": sample.lyrics,
         "bpm": sample.bpm,
         "keyscale": known(sample.keyscale),
         "timesignature": known(sample.timesignature),
-        "vocal_language": sample.language if sample.language in LANGUAGES else None,
+        "vocal_language": language if language in LANGUAGES and language != UNKNOWN else None,
     }

@@ -51,7 +51,7 @@ def test_ten_songs_at_a_time_whose_sound_is_sent_when_it_is_played(panel, tmp_pa
     cards = drawn(table)
     assert [card["title"] for card in cards] == sorted(f"song{n}.wav" for n in range(13))[:PAGE]
     assert all(len(card["peaks"]) == 400 and not card["problem"] for card in cards)
-    assert cards[0]["facts"][:2] == ["100 bpm", "A minor"] and cards[0]["caption"] == "piano ballad 0"
+    assert cards[0]["facts"] == ["100 bpm", "A minor"] and cards[0]["caption"] == "piano ballad 0"
     assert "13 songs" in words(table.count) and words(table.pages) == "1–10 of 13" and table.back.disabled
     table.on.click()
     assert len(drawn(table)) == 3 and words(table.pages) == "11–13 of 13" and table.on.disabled
