@@ -7,9 +7,9 @@ import pytest
 import torch
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread():
-    """Everything here is small: more threads would only wait for each other."""
+    """Everything here is small: more threads would only wait for each other. Other tests get theirs back."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
