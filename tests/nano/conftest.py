@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+THREADS = torch.get_num_threads()  # before any test; making a corpus takes one for good
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     """Everything here is small: more threads would only wait for each other. Other tests get theirs back."""
-    before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(scope="session")
