@@ -89,6 +89,7 @@ def clicks(page: Page, seconds: float = 0.7) -> tuple[np.ndarray, np.ndarray]:
     loud = np.abs(samples) > 0.01
     starts = np.flatnonzero(loud[1:] & ~loud[:-1]) + 1
     starts = starts[starts < len(samples) - rate * 0.005]
+    starts = starts[np.diff(starts, prepend=-rate) > rate * 0.01]  # one that a switch fell into is one click
     return starts / rate, samples[starts + int(rate * 0.0025)]
 
 

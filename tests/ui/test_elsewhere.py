@@ -83,7 +83,7 @@ def hear_a_new_take(page: Page) -> None:
     studio.get_by_role("button", name="Generate", exact=True).click()
     studio.get_by_role("button", name="Play Take 1").click(timeout=120_000)
     seen = [width for width in page.evaluate("window.seen") if width > 0]
-    assert len(set(seen)) >= 4 and seen == sorted(seen), "progress moves, and forwards"
+    assert len(set(seen)) >= 2 and seen == sorted(seen), "progress moves, and forwards"
     audio = studio.locator("article audio").first
     until(lambda: audio.evaluate("audio => audio.currentTime") > 0.4, 30, "the sound", page.wait_for_timeout)
     assert not audio.evaluate("audio => audio.paused")

@@ -82,7 +82,7 @@ def now(audio: Locator) -> float:
 
 def plays(notebook: Notebook, audio: Locator) -> None:
     start = now(audio)
-    notebook.until(lambda: now(audio) > start + 0.4, 20, "the sound to play")
+    notebook.until(lambda: now(audio) > start + 0.4, 60, "the sound to play")
 
 
 def fetched(notebook: Notebook, address: str) -> bool:

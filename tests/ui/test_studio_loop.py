@@ -254,7 +254,7 @@ def test_nothing_that_is_typed_becomes_markup(studio: Studio):
     note.fill(EVIL)
     note.press("Tab")
     studio.takes.first.get_by_text("onerror").first.wait_for()
-    studio.at.get_by_text("onerror").first.wait_for()
+    studio.at.get_by_text("onerror").filter(visible=True).first.wait_for()
     file = studio.history.folder / f"{EVIL.partition('<script>')[0]}.wav"
     Audio(np.zeros((2, 48_000), np.float32), 48_000).save(file)
     studio.button("Cover", exact=True).first.click()
