@@ -90,12 +90,12 @@ def test_weights_are_in_memory_once_and_gone_when_freed(family):
     code += f"print(json.dumps(full_size.measure(Path({str(family)!r}), steps=2)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    other = 100e6  # what computing five seconds takes beside the weights, whatever their size
+    other = 150e6  # what computing five seconds takes beside the weights, whatever their size
     assert found["first"]["load_peak"] <= 1.15 * found["size"], found
     for turn in ("first", "second"):
         assert found[turn]["peak"] <= 1.15 * found["size"] + other, found
         assert found[turn]["after"] <= 0.15 * found["size"], found
-    assert found["first"]["seconds"] == 5 and found["size"] > 4 * other
+    assert found["first"]["seconds"] == 5 and found["size"] > 2.5 * other
 
 
 def test_what_lies_there_is_weighed_without_being_read(family):

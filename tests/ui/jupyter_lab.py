@@ -128,10 +128,14 @@ class Notebook:
         self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
 
     def run_all(self) -> None:
-        """Run every cell and wait for the last."""
+        """Run every cell and wait for the last; nothing that an earlier run showed is left."""
+        shown = "document.querySelectorAll('.jp-OutputArea-child')"
+        self.page.evaluate(f"{shown}.forEach(output => output.setAttribute('data-earlier', ''))")
         self.command("notebook:run-all-cells")
         self.page.wait_for_timeout(500)
         self.until(self.lab.kernel_idle, 180, "the cells to end")
+        earlier = self.page.locator("[data-earlier]")
+        self.until(lambda: earlier.count() == 0, 60, "the earlier outputs to go")
 
     def save(self) -> Path:
         """The notebook's file as JupyterLab writes it now."""
