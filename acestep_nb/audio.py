@@ -15,6 +15,7 @@ import soxr
 
 from acestep_nb.errors import InputError
 from acestep_nb.files import disk_errors, growing
+from acestep_nb.knobs import Knob, checked_number
 
 Samples = npt.NDArray[np.float32]
 _FLAC_CHANNELS, _FLAC_RATE = 8, 655_350  # the most that the format has
@@ -31,30 +32,30 @@ _FORMATS: dict[str, dict[str, Any]] = {
 }
 ENDINGS = tuple(_FORMATS)
 """How names of sound files that we write end."""
+RATE = Knob("Rate", "Samples per second.", unit="Hz", minimum=1, maximum=10_000_000, step=1)
 
 
 @dataclass(frozen=True, eq=False)
 class Audio:
     """Sound: ``samples`` float32 ``[channel, sample]`` around ±1, ``rate`` in Hz.
 
-    Samples of one dimension become one channel; any other shape raises ``InputError``.
+    Samples of one dimension become one channel; any other shape, and a rate that is none, raises ``InputError``.
     """
 
     samples: Samples
     rate: int
 
     def __post_init__(self) -> None:
-        samples = np.asarray(self.samples, dtype=np.float32)
+        try:
+            samples = np.asarray(self.samples, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise _no_samples(self.samples) from error
         if samples.ndim == 1:
             samples = samples[np.newaxis]
         if samples.ndim != 2:
-            raise InputError(
-                field="samples",
-                value=samples.shape,
-                allowed="[channel, sample]",
-                remedy="Give one row per channel.",
-            )
+            raise _no_samples(samples.shape)
         object.__setattr__(self, "samples", np.ascontiguousarray(samples))
+        object.__setattr__(self, "rate", checked_number("rate", self.rate, RATE))
 
     def __repr__(self) -> str:
         channels = len(self.samples)
@@ -92,15 +93,8 @@ class Audio:
             with disk_errors(Path(path), "audio"):
                 data = Path(path).read_bytes()
             samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            message = f"audio must be a sound file (WAV, FLAC, OGG, MP3); {path}: {error.error_string}"
-            raise InputError(
-                message,
-                field="audio",
-                value=str(path),
-                allowed="a sound file",
-                remedy="Choose another file, or convert it first.",
-            ) from error
+        except (soundfile.LibsndfileError, MemoryError) as error:  # a garbled header may tell of any length
+            raise _no_sound(path, error) from error
         return cls(samples.T, rate)
 
     def save(self, path: str | Path) -> Path:
@@ -131,6 +125,31 @@ class Audio:
         """The samples as ``[sample, channel]``, a second at a time."""
         for start in range(0, self.samples.shape[1], self.rate):
             yield self.samples[:, start : start + self.rate].T
+
+
+def seconds_of(path: Path) -> float:
+    """How long the sound in a file is, without reading all of it; errors as those of ``Audio.load``."""
+    try:
+        with disk_errors(path, "audio"), path.open("rb") as file:
+            return float(soundfile.info(file).duration)
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise _no_sound(path, error) from error
+
+
+def _no_sound(path: str | Path, error: Exception) -> InputError:
+    reason = getattr(error, "error_string", "") or error
+    return InputError(
+        f"audio must be a sound file (WAV, FLAC, OGG, MP3); {path}: {reason}",
+        field="audio",
+        value=str(path),
+        allowed="a sound file",
+        remedy="Choose another file, or convert it first.",
+    )
+
+
+def _no_samples(value: object) -> InputError:
+    allowed, remedy = "numbers [channel, sample]", "Give one row per channel."
+    return InputError(field="samples", value=value, allowed=allowed, remedy=remedy)
 
 
 def write_sound(path: str | Path, blocks: Iterable[Samples], rate: int, channels: int) -> Path:

@@ -198,10 +198,8 @@ def _reader(knob: Knob) -> Callable[[str], object]:
 
 def _number(text: str) -> object:
     """A number if it looks like one; anything else goes on as it is, for the knob's check to refuse."""
-    if re.fullmatch(r"\s*[+-]?\d+\s*", text):
-        return int(text)
-    with contextlib.suppress(ValueError):
-        return float(text)
+    with contextlib.suppress(ValueError):  # also of whole numbers with more than 4,300 digits
+        return int(text) if re.fullmatch(r"\s*[+-]?\d+\s*", text) else float(text)
     return text
 
 

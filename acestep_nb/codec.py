@@ -103,10 +103,10 @@ def checked_source(audio: Audio, field: str = "source") -> Audio:
     Mono is doubled, of more channels the first two are used.
     Raises `InputError` for a sound that is shorter than `SHORTEST_SOURCE`, silent or not finite.
     """
-    if audio.rate <= 0 or not audio.samples.size or audio.duration < SHORTEST_SOURCE:
+    if not audio.samples.size or audio.duration < SHORTEST_SOURCE:
         raise InputError(
             field=field,
-            value=f"{audio.duration if audio.rate > 0 else 0:g} s",
+            value=f"{audio.duration:g} s",
             allowed=f"a sound of {SHORTEST_SOURCE:g} s or more",
             remedy="Choose a longer one.",
         )

@@ -62,7 +62,8 @@ class Source:
         """The record of this sound."""
         digest = hashlib.sha256(f"{audio.rate} {audio.samples.shape}\n".encode())
         digest.update(audio.samples.astype("<f4", copy=False).data)
-        return cls(name, digest.hexdigest(), audio.duration)
+        shown = name.encode("utf-8", "replace").decode()  # half letters of a name in another encoding
+        return cls(shown, digest.hexdigest(), audio.duration)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,11 @@ def shown(value: object) -> str:
 
 
 def _short(value: object) -> str:
-    text = " ".join(str(value).encode("utf-8", "backslashreplace").decode().split())
+    try:
+        whole = str(value)
+    except Exception:  # numbers of more than 4,300 digits have no text, and strange values may do anything
+        return f"a value of the type {type(value).__name__}"
+    text = " ".join(whole.encode("utf-8", "backslashreplace").decode().split())
     if len(text) <= _SHOWN:
         return text
-    return f"{text[:_SHOWN].rstrip()}… ({len(str(value)):,} characters)"
+    return f"{text[:_SHOWN].rstrip()}… ({len(whole):,} characters)"

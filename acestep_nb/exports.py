@@ -11,7 +11,7 @@ import soundfile
 from acestep_nb.audio import ENDINGS, Samples, write_sound
 from acestep_nb.edits import Source
 from acestep_nb.errors import InputError, ProjectError
-from acestep_nb.files import disk_errors, write_atomic
+from acestep_nb.files import disk_errors, given_path, json_bytes, write_atomic
 from acestep_nb.history import History, slug
 from acestep_nb.scores.lrc import to_lrc, to_srt, to_vtt
 from acestep_nb.scores.values import Line
@@ -30,7 +30,7 @@ def export(take: Take, to: str | Path, *formats: str) -> list[Path]:
     written block by block. Raises ``InputError`` for another format and for lyrics without times, ``ProjectError``
     for the disk.
     """
-    target = Path(to).expanduser()
+    target = given_path(to, "path")
     if not formats:
         _write(take, target, target.suffix.lower().removeprefix("."))
         return [target]
@@ -129,7 +129,7 @@ def _write(take: Take, file: Path, format: str) -> None:
     elif format in TEXTS:
         text = TEXTS[format](take)
         with disk_errors(file, "path"):
-            write_atomic(file, text.encode("utf-8"))
+            write_atomic(file, json_bytes(text))
     else:
         raise InputError(
             field="format",

@@ -4,15 +4,51 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from acestep_nb.errors import ProjectError
+from acestep_nb.errors import InputError, ProjectError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
+_LONGEST_NAME = 255  # bytes; in no file system that we know it may be longer
+
+
+def given_path(path: object, field: str) -> Path:
+    """The path that a person gave, its leading ``~`` put in full; ``InputError`` for what no path can be."""
+    if isinstance(path, Path) or (isinstance(path, str) and path.strip()):
+        with contextlib.suppress(RuntimeError, ValueError):  # no such user; letters that no name has
+            whole = Path(path).expanduser()
+            if all(
+                b"\0" not in (name := os.fsencode(part)) and len(name) <= _LONGEST_NAME
+                for part in whole.parts
+            ):
+                return whole
+    raise InputError(field=field, value=path, allowed="a path on this machine", remedy="Write it as text.")
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False also for a name that is too long and a folder that may not be read."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def read_json(text: str | bytes) -> Any:
+    """What JSON text says; ``ValueError`` for what is none, or is nested too deeply to be anyone's record."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def json_bytes(text: str) -> bytes:
+    """JSON text in UTF-8; half letters, as in file names of another encoding, become JSON's escapes."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -14,7 +14,7 @@ from acestep_nb.audio import Audio
 from acestep_nb.charts import spectrograms
 from acestep_nb.codes import mix_codes
 from acestep_nb.engine import Engine
-from acestep_nb.files import disk_errors, write_atomic
+from acestep_nb.files import disk_errors, given_path, write_atomic
 from acestep_nb.song import Song
 from acestep_nb.takes import Take
 
@@ -141,7 +141,7 @@ def make_gallery(
     `on_progress` hears the title of each exhibit before it is made. Files that are there are written over; each is
     whole or not there at all. Raises `ProjectError` when the folder cannot be written, and what the verbs raise.
     """
-    target = Path(folder).expanduser()
+    target = given_path(folder, "folder")
     with disk_errors(target, "folder"):
         target.mkdir(parents=True, exist_ok=True)
     files = []

@@ -17,7 +17,15 @@ import filelock
 from acestep_nb.audio import Audio
 from acestep_nb.edits import Source
 from acestep_nb.errors import ProjectError
-from acestep_nb.files import disk_errors, sync_folder, write_atomic, write_synced
+from acestep_nb.files import (
+    disk_errors,
+    given_path,
+    json_bytes,
+    read_json,
+    sync_folder,
+    write_atomic,
+    write_synced,
+)
 from acestep_nb.index import INDEX, Entry, Index, listed
 from acestep_nb.lineage import Lineage, lineage
 from acestep_nb.marks import Marks, change_marks, read_marks
@@ -51,11 +59,9 @@ def project_folder(project: str | Path) -> Path:
     A bare name (``"rainy night"``) is ``projects/rainy-night`` below the current folder; a ``Path``, or
     text with a path separator or a leading ``~`` in it, is that folder.
     """
-    if isinstance(project, Path):
-        return project.expanduser()
-    if "/" in project or "\\" in project or project.startswith("~"):
-        return Path(project).expanduser()
-    return Path("projects") / slug(project)
+    if isinstance(project, str) and not ("/" in project or "\\" in project or project.startswith("~")):
+        return Path("projects") / slug(project)
+    return given_path(project, "project")
 
 
 class History:
@@ -67,7 +73,7 @@ class History:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder).expanduser().absolute()
+        self.folder = given_path(folder, "project").absolute()
         self._takes = self.folder / "takes"
         self._trash = self.folder / "trash"
         self._sources = self.folder / "sources"
@@ -239,7 +245,7 @@ class History:
     def draft(self) -> dict[str, Any]:
         """What was typed and not yet rendered, as the panel last wrote it; empty when there is none."""
         try:
-            draft = json.loads((self.folder / "draft.json").read_bytes())
+            draft = read_json((self.folder / "draft.json").read_bytes())
         except (OSError, ValueError):  # a lost draft must not keep the panel from opening
             return {}
         return draft if isinstance(draft, dict) else {}
@@ -276,7 +282,7 @@ class History:
         if not path.exists():
             return False
         try:
-            schema = json.loads(path.read_bytes())["schema"]
+            schema = read_json(path.read_bytes())["schema"]
         except (ValueError, KeyError, TypeError) as error:
             remedy = f"Repair {path}, or delete it: the takes do not depend on it."
             raise ProjectError(
@@ -302,4 +308,4 @@ def _number(name: str) -> int:
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
-    write_atomic(path, (json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode("utf-8"))
+    write_atomic(path, json_bytes(json.dumps(values, ensure_ascii=False, indent=1) + "\n"))

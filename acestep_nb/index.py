@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from acestep_nb.errors import AceStepError, InputError, ProjectError
-from acestep_nb.files import write_atomic
+from acestep_nb.files import json_bytes, read_json, write_atomic
 from acestep_nb.knobs import to_dict
 from acestep_nb.marks import Marks, read_marks
 from acestep_nb.scores.keeping import SCORES
@@ -125,7 +125,7 @@ class Index:
             return known
         for line in lines:  # a line that a killed kernel left half written is none
             with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, AceStepError):
-                record = json.loads(line)
+                record = read_json(line)
                 stamp = record.pop("stamp")
                 marks = Marks(**record.pop("marks"))
                 known[record["name"]] = stamp, Entry(**record, marks=marks)
@@ -142,7 +142,7 @@ class Index:
 
 def _lines(known: dict[str, tuple[list[int], Entry]]) -> bytes:
     records: list[dict[str, Any]] = [{"stamp": stamp, **to_dict(entry)} for stamp, entry in known.values()]
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode("utf-8")
+    return json_bytes("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
 
 
 def _stamp(folder: Path) -> list[int]:

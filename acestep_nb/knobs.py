@@ -98,7 +98,10 @@ def checked_number(name: str, value: object, knob: Knob) -> float | int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise refused(name, value, knob, _("Give it as a number."))
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise refused(name, value, knob, _("Give it as a number."))
     _check_range(name, value, number, knob)

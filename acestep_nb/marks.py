@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from acestep_nb.errors import AceStepError, InputError
-from acestep_nb.files import disk_errors, write_atomic
+from acestep_nb.files import disk_errors, read_json, write_atomic
 from acestep_nb.knobs import Knob, checked_switch, checked_text, from_dict, knob_field, knobs, to_dict
 
 MARKS = "marks.json"
@@ -45,7 +45,7 @@ class Marks:
 def read_marks(folder: Path) -> Marks:
     """The marks of the take in that folder; none where there are none or their file is damaged."""
     with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, KeyError, AceStepError):
-        record = json.loads((folder / MARKS).read_bytes())
+        record = read_json((folder / MARKS).read_bytes())
         if record.pop("schema") == _SCHEMA:
             return from_dict(Marks, record)
     return Marks(starred=(folder / _STARRED).exists())

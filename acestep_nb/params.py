@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any
 from acestep_nb.codes import checked_codes, codes_in
 from acestep_nb.edits import RepaintOptions, checked_tracks
 from acestep_nb.errors import AceStepError, InputError, shown
+from acestep_nb.files import read_json
 from acestep_nb.kinds import TASKS
 from acestep_nb.knobs import knob
 from acestep_nb.options import RenderOptions
@@ -52,8 +52,8 @@ def read_params(text: str | bytes) -> Params:
     object raises ``InputError``.
     """
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        record = read_json(text)
+    except ValueError as error:
         raise _no_file(text, str(error)) from error
     if not isinstance(record, dict):
         raise _no_file(text, "it is not an object")

@@ -11,6 +11,7 @@ from acestep_nb.audio import Audio
 from acestep_nb.codes import SAMPLE_RATE
 from acestep_nb.edits import Source
 from acestep_nb.errors import InputError, ProjectError
+from acestep_nb.files import given_path
 from acestep_nb.locales import _
 from acestep_nb.song import Song
 from acestep_nb.takes import Take
@@ -41,12 +42,14 @@ def opened(source: Sounding, field: str = "source") -> Opened:
             sound = source.audio
             return Opened(sound, Source.of(sound, source.name), source.name or None, source.song)
         if isinstance(source, (str, Path)) and str(source).strip():
-            path = Path(source).expanduser()
+            path = given_path(source, field)
             sound = Audio.load(path)
             return Opened(sound, Source.of(sound, path.name))
     except (InputError, ProjectError) as error:
         message = _("the {field} cannot be read: {reason}", field=field, reason=error.args[0])
-        raise InputError(message, field=field, value=error.value, remedy=error.remedy) from error
+        raise InputError(
+            message, field=field, value=error.value, allowed=error.allowed, remedy=error.remedy
+        ) from error
     raise InputError(
         field=field,
         value=source,

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.numpy
-import soundfile
 
 from acestep_nb.adapters.uses import AdapterUse
-from acestep_nb.audio import Audio, Samples
+from acestep_nb.audio import Audio, Samples, seconds_of
 from acestep_nb.edits import Edit, Source
 from acestep_nb.errors import AceStepError, InputError, ProjectError
-from acestep_nb.files import disk_errors
+from acestep_nb.files import disk_errors, json_bytes, read_json
 from acestep_nb.knobs import from_dict, to_dict
 from acestep_nb.options import RenderOptions
 from acestep_nb.plans import Plan, Planned
@@ -153,8 +152,7 @@ class Take:
         """Length of the sound in seconds, without reading all of a kept one."""
         if "audio" in self.__dict__ or self.folder is None:
             return self.audio.duration
-        with disk_errors(self.folder / AUDIO), (self.folder / AUDIO).open("rb") as file:
-            return float(soundfile.info(file).duration)
+        return seconds_of(self.folder / AUDIO)
 
     @property
     def peaks(self) -> Samples:
@@ -213,7 +211,7 @@ class Take:
         np.save(peaks, self.audio.peaks(), allow_pickle=False)
         latents = np.ascontiguousarray(self.latents, dtype=np.float32)
         return {
-            RECORD: self.to_json().encode("utf-8"),
+            RECORD: json_bytes(self.to_json()),
             AUDIO: self.audio.flac_bytes(bits=24),
             LATENTS: safetensors.numpy.save({"latents": latents}),
             PEAKS: peaks.getvalue(),
@@ -232,7 +230,7 @@ def parse_take(text: str | bytes, path: Path | None = None) -> Take:
     """The take of a record, which lies at ``path`` if it is kept; ``ProjectError`` when it is damaged."""
     place = {} if path is None else {"name": path.parent.name, "folder": path.parent}
     try:
-        return from_dict(Take, _migrated(json.loads(text)), **place)
+        return from_dict(Take, _migrated(read_json(text)), **place)
     except (ValueError, TypeError, KeyError, AttributeError, AceStepError) as error:
         where = "the record of the take" if path is None else path
         remedy = (

@@ -29,6 +29,22 @@ def test_samples_are_float32_by_channel():
         Audio(np.zeros((2, 2, 2)), 48_000)
 
 
+@pytest.mark.parametrize("samples", ["song.flac", [[1, 2], [3]], [object()]])
+def test_what_are_no_samples_is_refused(samples):
+    with pytest.raises(InputError) as caught:
+        Audio(samples, 48_000)
+    assert caught.value.field == "samples" and caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "rate", [0, -48_000, 44_100.5, float("nan"), None, "48000", pytest.param(10**400, id="large")]
+)
+def test_a_rate_is_a_whole_number_of_hertz(rate):
+    with pytest.raises(InputError) as caught:
+        Audio(np.zeros(480), rate)
+    assert caught.value.field == "rate" and caught.value.remedy
+
+
 @pytest.mark.parametrize(("suffix", "error"), [(".flac", 2**-23), (".wav", 2**-23), (".ogg", 0.02)])
 def test_files_bring_back_the_sound(tmp_path, suffix, error):
     audio = tone()
@@ -64,6 +80,15 @@ def test_a_long_ogg_does_not_crash_the_process(tmp_path):
     command = [sys.executable, "-c", script, str(tmp_path / "a.ogg")]
     assert subprocess.run(command, timeout=120).returncode == 0
     assert soundfile.info(tmp_path / "a.ogg").duration == pytest.approx(90, abs=0.01)
+
+
+def test_a_header_that_tells_of_more_sound_than_there_is_memory(tmp_path):
+    data = bytearray(tone().flac_bytes())
+    data[21] |= 0x0F  # the number of samples, in 36 bits
+    data[22:26] = b"\xff" * 4
+    (tmp_path / "huge.flac").write_bytes(data)
+    with pytest.raises(InputError, match="sound file"):
+        Audio.load(tmp_path / "huge.flac")
 
 
 def test_resampling_keeps_pitch_length_and_channels():

@@ -139,7 +139,7 @@ BAD = {
     "tracks": ["--caption", "a", "--tracks", "drums"],
     "quantize": ["--task", "lego", "--source", "sound.wav", "--quantize", "false"],
     "repaint_mode": ["--task", "repaint", "--source", "sound.wav", "--repaint-mode", "firm"],
-    "bpm": ["--caption", "a", "--bpm", "12"],
+    "bpm": ["--caption", "a", "--bpm", "9" * 5_000],
     "duration": ["--caption", "a", "--duration", "10000"],
     "shift": ["--caption", "a", "--shift", "much"],
     "inference_steps": ["--caption", "a", "--inference-steps", "2.5"],

@@ -24,6 +24,7 @@ def test_long_and_broken_values_are_shown_in_one_short_line():
     assert len(text) < 150 and "\n" not in text
     assert "(90,001 characters)" in text
     str(InputError(field="caption", value="\ud800", allowed="text")).encode("utf-8")
+    assert "of the type int" in str(InputError(field="bpm", value=10**5_000, allowed="a number"))
 
 
 def test_to_dict_has_what_a_program_needs():

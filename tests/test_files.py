@@ -4,8 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from acestep_nb import ProjectError, files
-from acestep_nb.files import disk_errors, write_atomic
+from acestep_nb import InputError, ProjectError, files
+from acestep_nb.files import disk_errors, given_path, is_file, write_atomic
+
+
+def test_a_path_is_text_or_a_path_and_a_tilde_is_put_in_full():
+    assert given_path("a/b", "folder") == Path("a/b") == given_path(Path("a/b"), "folder")
+    assert given_path("~/songs", "folder") == Path.home() / "songs"
+    assert given_path(Path(), "folder") == Path() and given_path("/", "folder") == Path("/")
+    for wrong in (None, 5, b"a", ["a"], " ", "a\0b", "~no-such-user/a", "a/" + "b" * 300, "\ud800"):
+        with pytest.raises(InputError) as caught:
+            given_path(wrong, "folder")
+        assert caught.value.field == "folder" and caught.value.remedy
+
+
+def test_a_name_that_cannot_be_is_no_file(tmp_path):
+    (tmp_path / "a").touch()
+    assert is_file(tmp_path / "a") and not is_file(tmp_path)
+    assert not is_file(tmp_path / ("a" * 5_000)) and not is_file(tmp_path / "a\0")
 
 
 def test_a_file_is_replaced_whole(tmp_path):

@@ -5,12 +5,14 @@ import re
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from acestep_nb import History, ProjectError, history
+from acestep_nb.edits import Edit, Source
 from acestep_nb.history import project_folder, slug
 
 
@@ -81,9 +83,21 @@ def test_the_draft_is_remembered(tmp_path):
     assert History(tmp_path).draft == {}
     History(tmp_path).draft = {"song": {"caption": "雨"}, "seeds": [7]}
     assert History(tmp_path).draft == {"song": {"caption": "雨"}, "seeds": [7]}
-    for damaged in ("{", "[1]"):
+    for damaged in ("{", "[1]", "[" * 100_000):
         (tmp_path / "draft.json").write_text(damaged)
         assert History(tmp_path).draft == {}, "a damaged draft does not keep the project from opening"
+
+
+def test_half_letters_are_kept(tmp_path, make_take):
+    """As names of files that are not UTF-8 have them, and text that a browser has cut."""
+    project = History(tmp_path / "caf\udce9")
+    project.draft = {"lyrics": "\ud83d"}
+    assert project.draft == {"lyrics": "\ud83d"}
+    source = Source.of(make_take().audio, "caf\udce9.wav")
+    kept = project.add(replace(make_take(), edit=Edit(task="cover", sources=(source,)), parent="x\udce9"))
+    assert (kept.edit.sources[0].name, kept.parent) == ("caf?.wav", "x\udce9")
+    assert (kept.folder / "take.json").read_bytes().decode("utf-8")
+    assert [entry.parent for entry in History(project.folder).entries] == ["x\udce9"]
 
 
 def test_one_damaged_record_does_not_hide_the_others(tmp_path, make_take):
@@ -103,7 +117,9 @@ def test_foreign_folders_are_left_alone(tmp_path, make_take):
     assert len(History(tmp_path)) == 1 and (tmp_path / "takes" / "notes").is_dir()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 99}', "{}"])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"schema": 99}', "{}", pytest.param("[" * 100_000, id="deep")]
+)
 def test_a_project_of_another_kind_is_refused_and_left_alone(tmp_path, content):
     (tmp_path / "project.json").write_text(content)
     with pytest.raises(ProjectError, match=r"project") as caught:

@@ -65,7 +65,10 @@ def test_a_star_of_old_is_still_one(tmp_path, make_take):
     assert project.starred == frozenset()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 9}', '{"schema": 1, "mood": 3}', "\xff"])
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '{"schema": 9}', '{"schema": 1, "mood": 3}', "\xff", pytest.param("[" * 100_000, id="deep")],
+)
 def test_damaged_marks_are_none(tmp_path, content):
     (tmp_path / "marks.json").write_text(content, "latin-1")
     assert read_marks(tmp_path) == Marks()

@@ -23,7 +23,9 @@ def test_samples_a_file_and_a_take_are_the_same_sound(tmp_path, make_take):
     assert opened(make_take()).parent is None
 
 
-@pytest.mark.parametrize("source", [None, 3, "", " ", b"song.flac", ["song.flac"]])
+@pytest.mark.parametrize(
+    "source", [None, 3, "", " ", "a\0b", "~nosuchuser/a.wav", b"song.flac", ["song.flac"]]
+)
 def test_what_is_no_sound_is_refused(source):
     with pytest.raises(InputError) as caught:
         opened(source)

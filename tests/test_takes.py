@@ -92,6 +92,7 @@ def test_peaks_are_found_again_from_the_sound(tmp_path, make_take):
     [
         lambda record: "{",
         lambda record: "[]",
+        lambda record: "[" * 100_000,
         lambda record: json.dumps(record | {"schema": 4}),
         lambda record: json.dumps(record | {"mood": "blue"}),
         lambda record: json.dumps({key: record[key] for key in record if key != "seeds"}),
@@ -116,6 +117,8 @@ def test_damaged_sound_and_latents_are_told(tmp_path, make_take):
         (tmp_path / name).write_bytes(data if name == RECORD else b"nothing")
     with pytest.raises(InputError, match="sound file"):
         _ = read_take(tmp_path).audio
+    with pytest.raises(InputError, match="sound file"):
+        _ = read_take(tmp_path).duration
     with pytest.raises(ProjectError, match="latents"):
         _ = read_take(tmp_path).latents
 

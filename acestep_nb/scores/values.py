@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from acestep_nb.errors import AceStepError, InputError, ProjectError
+from acestep_nb.files import read_json
 from acestep_nb.knobs import from_dict, to_dict
 
 SCHEMA = 1
@@ -96,7 +97,7 @@ class Alignment:
         """The alignment that `to_bytes` wrote; `ProjectError` when it is damaged."""
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                texts = tuple(json.loads(file["texts"].tobytes()))
+                texts = tuple(read_json(file["texts"].tobytes()))
                 energy = file["energy"].astype(np.float32) / 255
                 return cls(texts, energy, file["path"], file["times"])
         except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
@@ -141,7 +142,7 @@ class Scores:
     def from_json(cls, text: str | bytes, alignment: Alignment | None = None) -> Scores:
         """The scores that `to_json` wrote; `ProjectError` when they are damaged."""
         try:
-            record = json.loads(text)
+            record = read_json(text)
             if (schema := record.pop("schema")) != SCHEMA:
                 raise ProjectError(f"schema {schema!r} is not known; update acestep_nb")
             lines = tuple(from_dict(Line, line) for line in record.pop("lines"))
