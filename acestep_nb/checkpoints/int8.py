@@ -38,10 +38,12 @@ def quantize(network: nn.Module) -> None:
     """Give every linear layer in the network's stacks of `layers` weights of one byte, one layer after the other.
 
     What is outside the stacks (embeddings, conditions, the head of a language model) stays: it is small or
-    decides words. A layer that is one already stays as well.
+    decides words. A layer that is one already stays as well, and so do adapters, for peft computes in the number
+    format of their weights, and the layers under a DoRA, which asks for the length of theirs.
     """
     stacks = [module for name, module in network.named_modules() if name.endswith("layers")]
-    for parent in [part for stack in stacks for part in stack.modules()]:
+    parts = [part for stack in stacks for name, part in stack.named_modules() if "lora_" not in name]
+    for parent in [part for part in parts if not any(getattr(part, "use_dora", {}).values())]:
         for name, child in list(parent.named_children()):
             if type(child) is nn.Linear and min(child.weight.shape) >= _SMALL:
                 setattr(parent, name, Int8Linear(child))

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
 from acestep_nb.checkpoints.int8 import Int8Linear, quantize
@@ -45,6 +46,23 @@ def test_only_large_layers_of_the_stacks_change():
     weight = network.layers[0][0].weight
     quantize(network)
     assert network.layers[0][0].weight is weight  # once is enough
+
+
+@pytest.mark.parametrize("use_dora", [False, True])
+def test_adapters_work_as_before(use_dora):
+    torch.manual_seed(0)
+    network = nn.Module()
+    network.layers = nn.ModuleList([nn.Sequential(nn.Linear(128, 128), nn.Linear(128, 128))])
+    how = LoraConfig(r=64, target_modules=["layers.0.0"], init_lora_weights=False, use_dora=use_dora)
+    inject_adapter_in_model(how, network, "own")
+    x = torch.randn(4, 128)
+    with torch.no_grad():
+        before = network.layers[0](x)
+        quantize(network)
+        after = network.layers[0](x)
+    assert isinstance(network.layers[0][1], Int8Linear)
+    assert isinstance(network.layers[0][0].base_layer, Int8Linear) != use_dora
+    assert (after - before).norm() / before.norm() < 0.02
 
 
 def test_it_moves_and_changes_its_format_like_any_other():
