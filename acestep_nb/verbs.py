@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from acestep_nb.codes import CODE_RATE, SAMPLE_RATE, checked_codes, parse_codes
 from acestep_nb.edits import LONGEST, REGION_ADVICE, Edit, RepaintOptions
 from acestep_nb.errors import InputError
+from acestep_nb.kinds import TASKS
 from acestep_nb.knobs import Knob, checked_kind, checked_number
 from acestep_nb.locales import _
 from acestep_nb.options import RenderOptions, replaced, resolved
@@ -123,7 +124,8 @@ class Verbs(ABC):
         the words. With `quantize=False` the source is shown as it is instead of through codes.
         """
         if strength is not None:
-            how["options"] = replace(how.get("options", _DEFAULTS), audio_cover_strength=strength)
+            options = checked_kind("options", how.get("options", _DEFAULTS), RenderOptions)
+            how["options"] = replace(options, audio_cover_strength=strength)
         return self.rework(source, song, "cover", quantize=quantize, **how)
 
     def repaint(
@@ -197,7 +199,7 @@ class Verbs(ABC):
         length = read.sound.duration
         region = (max(0.0, length - again), length + more)
         edit = {"task": "repaint", "region": region, "repaint": repaint, "step": step, "context": context}
-        return self._rework([read], song or read.song or _BLANK, edit, how)
+        return self._rework([read], read.song or _BLANK if song is None else song, edit, how)
 
     def stitch(
         self,
@@ -219,7 +221,7 @@ class Verbs(ABC):
         joint, end = reads[0].sound.duration, reads[0].sound.duration + reads[1].sound.duration
         region = (max(0.0, joint - half), min(end, joint + half))
         edit = {"task": "repaint", "region": region, "repaint": repaint, "context": context}
-        return self._rework(reads, song or reads[0].song or _BLANK, edit, how)
+        return self._rework(reads, reads[0].song or _BLANK if song is None else song, edit, how)
 
     def rework(
         self,
@@ -240,7 +242,6 @@ class Verbs(ABC):
         Raises `InputError` for what the task does not take.
         """
         self._require(task)
-        checked_kind("song", song, Song)
         read = self._read(source)
         fields = {
             "task": task,
@@ -256,6 +257,7 @@ class Verbs(ABC):
     def _rework(self, reads: list[Opened], song: Song, edit: dict[str, Any], how: How) -> list[Take]:
         """The takes of an edit; its fields come as names and values, all but the sources."""
         self._require(edit["task"])
+        checked_kind("song", song, Song)
         work = Edit(sources=tuple(read.record for read in reads), **edit)
         source = joined(*(read.sound for read in reads))
         pieces = pieces_of(work, source.samples.shape[1])
@@ -287,6 +289,9 @@ class Verbs(ABC):
         )
 
     def _require(self, task: str) -> None:
+        if task not in TASKS:
+            remedy = _("Use for example {choice}.", choice=TASKS[1])
+            raise InputError(field="task", value=task, allowed=", ".join(TASKS), remedy=remedy)
         if task not in self.kind.tasks:
             raise InputError(
                 _("{name} was not trained for the task {task}", name=self.name, task=task),

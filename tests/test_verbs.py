@@ -5,11 +5,13 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+import torch
 from test_engine import QUICK, SONG, same
 
 from acestep_nb import Audio, Cancelled, Engine, History, InputError
 from acestep_nb.edits import Edit, RepaintOptions
 from acestep_nb.kinds import COMMON_TASKS
+from acestep_nb.renderer.conditions import READ_AGAIN
 from acestep_nb.renders import Renders
 from acestep_nb.seeds import Seeds
 
@@ -196,6 +198,12 @@ def test_a_source_that_is_no_music_is_refused(tiny_engine, source, bad):
         (lambda engine, source: engine.cover(source, SONG, strength=1.5), "audio_cover_strength"),
         (lambda engine, source: engine.cover(source, SONG, quantize="no"), "quantize"),
         (lambda engine, source: engine.cover(source, SONG, seeds=[-1]), "seeds"),
+        (lambda engine, source: engine.cover(source, SONG, strength=0.5, options=None), "options"),
+        (lambda engine, source: engine.cover(source, "a song"), "song"),
+        (lambda engine, source: engine.extend(source, 5, "a song"), "song"),
+        (lambda engine, source: engine.stitch(source, source, ""), "song"),
+        (lambda engine, source: engine.rework(source, SONG, "cvoer"), "task"),
+        (lambda engine, source: engine.rework(source, SONG, "text2music"), "task"),
         (lambda engine, source: engine.extend(source, 0), "seconds"),
         (lambda engine, source: engine.extend(source, "long"), "seconds"),
         (lambda engine, source: engine.extend(source, 5, step=1), "step"),
@@ -305,6 +313,22 @@ def test_codes_are_kept_and_may_be_text(tiny_engine):
 def test_a_region_of_unusual_length_is_noted(tiny_engine, source, region, told):
     (take,) = tiny_engine.repaint(source, SONG, region, seeds=[1], options=QUICK)
     assert (told in take.notes[0] and "3–90 s" in take.notes[0]) if told else not take.notes
+
+
+def test_words_that_had_to_be_read_again_say_so(tiny_checkpoint, source):
+    """A text encoder that is so loud that float16 has no number for it is heard in float32."""
+    half = Engine.load(tiny_checkpoint, device="cpu", dtype="float16")
+    with torch.no_grad():
+        half._models.text_encoder.norm.weight.mul_(3e4)
+        half._models.condition_encoder.text_projector.weight.mul_(1e-4)
+    weights = {name: weight.clone() for name, weight in half._models.text_encoder.state_dict().items()}
+    (take,) = half.generate(SONG, seeds=[1], options=QUICK, reference_audio=source)
+    assert take.notes == (READ_AGAIN.format("float16"),)
+    assert half.generate(SONG, seeds=[2], options=QUICK, reference_audio=source)[0].notes == take.notes
+    assert all(
+        torch.equal(weights[name], one) for name, one in half._models.text_encoder.state_dict().items()
+    )
+    assert half._models.text_encoder.dtype == half._models.condition_encoder.dtype == torch.float16
 
 
 def test_a_render_that_had_to_be_repeated_says_so(tiny_checkpoint):

@@ -16,13 +16,14 @@ from acestep_nb.codes import CODE_RATE, LATENT_RATE, LATENTS_PER_CODE, MIN_LATEN
 from acestep_nb.errors import InputError
 from acestep_nb.kinds import TASKS
 from acestep_nb.renderer import hints, prompts
-from acestep_nb.renderer.guard import render_errors
+from acestep_nb.renderer.guard import in_float32, is_finite, render_errors
 from acestep_nb.renderer.regions import REFERENCE_SECONDS
 from acestep_nb.song import DEFAULT_DURATION, Song
 
 TIMBRE_FRAMES = REFERENCE_SECONDS * LATENT_RATE
 """Latent frames of a reference."""
 WITH_REGION = ("repaint", "lego")
+READ_AGAIN = "read the words again in float32: in {} the numbers left their range"
 REMEMBERED = 8  # batches of words whose conditions are kept
 
 
@@ -97,10 +98,11 @@ class Ask:
 
 @dataclass(frozen=True)
 class Condition:
-    """Everything but noise that decides a batch of takes."""
+    """Everything but noise that decides a batch of takes, and what a person should know about it."""
 
     hidden: Tensor  # [take, token, width]: lyrics, timbre and text, valid tokens first
     context: Tensor  # [take, frame, 128]: 64 channels of source latents, then 64 of chunk mask
+    notes: tuple[str, ...] = ()
 
     @property
     def takes(self) -> int:
@@ -118,19 +120,20 @@ class Conditioner:
 
     def __init__(self, models: Models) -> None:
         self._models = models
-        self._known: OrderedDict[tuple[_Words, ...], Tensor] = OrderedDict()
+        self._known: OrderedDict[tuple[_Words, ...], tuple[Tensor, tuple[str, ...]]] = OrderedDict()
 
     @torch.inference_mode()
     def primary(self, asks: Sequence[Ask]) -> Condition:
         """What the network is told about a batch, one take for each ask; the longest gives the length.
 
         Shorter takes are filled up with the latents of silence, and all to 128 frames: cut the sound to the
-        asked length after decoding.
+        asked length after decoding. Half precision that overflows is read once more in float32, and a note says so.
         Raises `CheckpointError` when codes are needed and the checkpoint came without its audio tokenizer.
         """
         with render_errors("reading the words"):
             self._models.residence.bring("reading")
-            return Condition(self._hidden(asks, [ask.sentence for ask in asks]), contexts(self._models, asks))
+            hidden, notes = self._hidden(asks, [ask.sentence for ask in asks])
+            return Condition(hidden, contexts(self._models, asks), notes)
 
     @torch.inference_mode()
     def secondary(self, asks: Sequence[Ask]) -> Condition:
@@ -140,24 +143,38 @@ class Conditioner:
             self._models.residence.bring("reading")
             masks = chunk_masks(asks, batch_frames(asks)).to(self._models.device)
             silent = silence(self._models, masks.shape[1]).expand(len(asks), -1, -1)
-            return Condition(self._hidden(asks, [sentence] * len(asks)), context(silent, masks))
+            hidden, notes = self._hidden(asks, [sentence] * len(asks))
+            return Condition(hidden, context(silent, masks), notes)
 
     def forget(self) -> None:
         """Read all words anew from now on: the networks have changed."""
         self._known.clear()
 
-    def _hidden(self, asks: Sequence[Ask], sentences: Sequence[str]) -> Tensor:
-        """Condition sequence `[take, token, width]`; takes that are told the same are encoded once."""
+    def _hidden(self, asks: Sequence[Ask], sentences: Sequence[str]) -> tuple[Tensor, tuple[str, ...]]:
+        """Condition sequence `[take, token, width]`, with notes; takes that are told the same are encoded once."""
         rows = [_words(ask, sentence) for ask, sentence in zip(asks, sentences, strict=True)]
         unique = tuple(dict.fromkeys(rows))
         if unique in self._known:
             self._known.move_to_end(unique)
         else:
             references = dict(zip(rows, (ask.reference for ask in asks), strict=True))
-            self._known[unique] = _encode(self._models, unique, [references[row] for row in unique])
+            self._known[unique] = self._read(unique, [references[row] for row in unique])
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
-        return self._known[unique][[unique.index(row) for row in rows]]
+        hidden, notes = self._known[unique]
+        return hidden[[unique.index(row) for row in rows]], notes
+
+    def _read(
+        self, words: Sequence[_Words], references: Sequence[np.ndarray | None]
+    ) -> tuple[Tensor, tuple[str, ...]]:
+        """Condition sequence of words, where half precision overflows in float32, and then a note."""
+        models = self._models
+        hidden = _encode(models, words, references)
+        if models.dtype == torch.float32 or is_finite(hidden):
+            return hidden, ()
+        with in_float32(models.text_encoder), in_float32(models.condition_encoder):
+            hidden = _encode(models, words, references)
+        return hidden, (READ_AGAIN.format(str(models.dtype).removeprefix("torch.")),)
 
 
 def batch_frames(asks: Sequence[Ask]) -> int:
@@ -229,7 +246,9 @@ def _encode(models: Models, words: Sequence[_Words], references: Sequence[np.nda
     texts, text_mask = _tokens(models, [row.text for row in words], prompts.TEXT_MAX_TOKENS)
     lyrics, lyric_mask = _tokens(models, [row.lyrics for row in words], prompts.LYRICS_MAX_TOKENS)
     open_timbre = silence(models, TIMBRE_FRAMES)[0]
-    timbre = [open_timbre if heard is None else _tensor(models, heard) for heard in references]
+    timbre = [
+        open_timbre if heard is None else torch.as_tensor(heard).to(open_timbre) for heard in references
+    ]
     packed: Tensor
     packed, _ = models.condition_encoder(
         text_hidden_states=models.text_encoder(input_ids=texts, use_cache=False).last_hidden_state,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -60,15 +60,24 @@ def is_finite(latents: Tensor) -> bool:
 
 @contextmanager
 def in_float32(network: torch.nn.Module) -> Iterator[None]:
-    """Inside, a network of half precision computes in float32; its weights come back unchanged."""
-    dtype = next(network.parameters()).dtype
-    with torch.inference_mode(False):
-        network.to(torch.float32)
+    """Inside, a network of half precision computes in float32; its weights come back unchanged.
+
+    Raises `RenderError` when there is no memory for that.
+    """
+    tensors = [one for one in (*network.parameters(), *network.buffers()) if one.is_floating_point()]
+    dtypes = [one.dtype for one in tensors]
     try:
+        with render_errors("rendering in float32"):
+            _cast(tensors, [torch.float32] * len(tensors))
         yield
     finally:
-        with torch.inference_mode(False):
-            network.to(dtype)
+        _cast(tensors, dtypes)
+
+
+def _cast(tensors: Iterable[Tensor], dtypes: Iterable[torch.dtype]) -> None:
+    with torch.inference_mode(False):  # else the weights would be fit for inference mode alone
+        for tensor, dtype in zip(tensors, dtypes):
+            tensor.data = tensor.data.to(dtype)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -53,12 +53,15 @@ class Renderer:
             self.models.residence.bring("rendering")
         network = self.models.transformer
         null = self.models.condition_encoder.null_condition_emb.to(self.models.device)
-        dtype, notes = network.dtype, ()
+        dtype, notes = network.dtype, request.primary.notes
         latents = render_latents(network, null, self.models.kind, request, options, on_step)
         if dtype != torch.float32 and not is_finite(latents):
             with in_float32(network):
                 latents = render_latents(network, null, self.models.kind, request, options, on_step)
-            notes = (RETRIED.format(str(dtype).removeprefix("torch.")),)
+            notes = (
+                *notes,
+                RETRIED.format(str(dtype).removeprefix("torch.")),
+            )
         check_latents(latents)
         return Rendered(latents, notes)
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from acestep_nb.errors import Cancelled, RenderError
+from acestep_nb.renderer import guard
 from acestep_nb.renderer.guard import check_latents, in_float32, is_finite, render_errors
 
 
@@ -49,3 +50,31 @@ def test_weights_come_back_to_the_bit_and_can_be_trained(dtype):
     assert network.weight.dtype == dtype and torch.equal(network.weight, before)
     network(torch.ones(1, 8, dtype=dtype)).sum().backward()
     assert network.weight.grad is not None
+
+
+def test_each_tensor_comes_back_in_its_own_format():
+    network = torch.nn.Sequential(torch.nn.Linear(8, 8).half(), torch.nn.Linear(8, 8))
+    network.register_buffer("marks", torch.arange(3))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with in_float32(network):
+        assert network[0].weight.dtype == torch.float32 and network.marks.dtype == torch.int64
+    after = network.state_dict()
+    assert all(
+        after[name].dtype == one.dtype and torch.equal(after[name], one) for name, one in before.items()
+    )
+
+
+def test_no_memory_for_float32_leaves_the_network_as_it_was(monkeypatch):
+    network, real, calls = torch.nn.Linear(8, 8).half(), guard._cast, []
+
+    def full(tensors, dtypes):
+        calls.append(1)
+        if len(calls) == 1:
+            real(tensors[:1], dtypes)
+            raise torch.OutOfMemoryError("out of memory")
+        real(tensors, dtypes)
+
+    monkeypatch.setattr(guard, "_cast", full)
+    with pytest.raises(RenderError) as caught, in_float32(network):
+        pass
+    assert caught.value.field == "memory" and {one.dtype for one in network.parameters()} == {torch.float16}
