@@ -15,8 +15,8 @@ from acestep_nb.adapters.options import LoraOptions
 from acestep_nb.adapters.progress import Trained, TrainingProgress
 from acestep_nb.adapters.uses import SCALE, AdapterUse
 from acestep_nb.errors import InputError
-from acestep_nb.files import disk_errors
-from acestep_nb.knobs import Knob, checked_number, checked_switch
+from acestep_nb.files import disk_errors, given_path
+from acestep_nb.knobs import Knob, checked_kind, checked_number, checked_switch
 from acestep_nb.renders import stop_if
 from acestep_nb.song import Song
 from acestep_nb.verbs import words_of
@@ -110,7 +110,7 @@ class Adapters:
         strength = _scale(scale)
         folder = find_adapter(source)
         weights = read_adapter(folder)
-        local = Path(source).expanduser().exists()
+        local = given_path(source, "adapter").exists()
         known = str(name or (_name_of(folder) if local else str(source).rsplit("/", 1)[-1]))
         if known in self._loaded:
             remedy = "Unload it first, or give this one another name."
@@ -202,11 +202,10 @@ class Adapters:
         training or other adapters are there, `RenderError` when the loss is not a number or memory runs out,
         `ProjectError` when the disk is full: what was learned until then is kept.
         """
+        checked_kind("options", options, LoraOptions)
         if self._loaded:
-            remedy = "Unload them first: engine.adapters.unload()."
-            raise InputError(
-                field="adapters", value=repr(self), allowed="none while one is trained", remedy=remedy
-            )
+            allowed, remedy = "none while one is trained", "Unload them first: engine.adapters.unload()."
+            raise InputError(field="adapters", value=repr(self), allowed=allowed, remedy=remedy)
         self._refuse_int8()
         refuse_while_training()
         tell = _telling(on_progress, cancel)
@@ -214,7 +213,7 @@ class Adapters:
             if not _training.acquire(blocking=False):
                 raise _being_trained()
             try:
-                return self._taught(songs, Path(folder).expanduser(), options, preview, tell, on_preview)
+                return self._taught(songs, given_path(folder, "folder"), options, preview, tell, on_preview)
             finally:
                 _training.release()
 
@@ -299,7 +298,7 @@ class Adapters:
         from acestep_nb.adapters.lessons import MANIFEST, prepare, read_prepared
 
         if not isinstance(songs, Dataset):
-            place = Path(songs).expanduser()
+            place = given_path(songs, "songs")
             if (place / MANIFEST).is_file() or any(place.glob("*.pt")):
                 return read_prepared(place), [], None
             songs = Dataset.scan(place) if place.is_dir() else Dataset.load(place)

@@ -21,8 +21,7 @@ from acestep_nb.placing import foreseen
 _GIB = 2**30
 EMBEDDED = "nano"
 _EDITIONS: tuple[Edition, ...] = ("first", "later")
-
-
+_NAME = "acestep-nb"
 _REAL = "acestep-v15-turbo"
 
 
@@ -165,9 +164,14 @@ def _checkpoint(problems: list[str]) -> dict[str, Any]:
 def _packages(problems: list[str]) -> dict[str, dict[str, Any]]:
     """Each package that ours asks for: its version, what is wanted, and which extra wants it."""
     packages: dict[str, dict[str, Any]] = {}
-    for line in importlib.metadata.requires("acestep-nb") or []:
+    try:
+        lines = importlib.metadata.requires(_NAME) or []
+    except importlib.metadata.PackageNotFoundError:
+        problems.append(f"{_NAME} runs from its folder and is not installed. Run there: pip install -e .")
+        lines = []
+    for line in lines:
         wanted = Requirement(line)
-        if wanted.name == "acestep-nb":
+        if wanted.name == _NAME:
             continue
         try:
             version = importlib.metadata.version(wanted.name)

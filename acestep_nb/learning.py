@@ -42,8 +42,8 @@ def train(
     return {
         "adapter": str(trained.adapter),
         "steps": trained.steps,
-        "first_loss": trained.losses[0],
-        "last_loss": trained.losses[-1],
+        "first_loss": next(iter(trained.losses), None),
+        "last_loss": next(reversed(trained.losses), None),
         "problems": list(trained.problems),
         "model": engine.name,
         "checkpoint_hash": engine.checkpoint_hash,

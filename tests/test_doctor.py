@@ -59,6 +59,15 @@ def test_missing_and_old_packages_are_problems(monkeypatch, line, word):
     assert [word in problem for problem in problems] == ([True] if word else [])
 
 
+def test_a_checkout_that_is_not_installed_is_a_problem(monkeypatch):
+    def requires(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "requires", requires)
+    problems: list[str] = []
+    assert doctor._packages(problems) == {} and "pip install" in problems[0]
+
+
 def test_a_missing_extra_is_no_problem(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: ['no-such>=1; extra == "lab"'])
     problems: list[str] = []

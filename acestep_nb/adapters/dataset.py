@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acestep_nb.errors import InputError
-from acestep_nb.files import disk_errors, write_atomic
+from acestep_nb.files import disk_errors, given_path, is_file, json_bytes, read_json, write_atomic
 from acestep_nb.knobs import Knob, checked_choice, checked_number
 from acestep_nb.languages import LANGUAGES
 from acestep_nb.song import Song
@@ -128,9 +128,13 @@ class Dataset:
         return told
 
     def path_of(self, sample: Sample) -> Path:
-        """Where the sound of a sample is: as it says, or beside the dataset when that was moved."""
-        told, beside = self.folder / Path(sample.audio_path).expanduser(), self.folder / sample.filename
-        return beside if not told.is_file() and beside.is_file() else told
+        """Where the sound of a sample is: as it says, or beside the dataset when that was moved.
+
+        Raises `InputError` for what no path can be.
+        """
+        told = self.folder / given_path(sample.audio_path, "audio_path")
+        beside = self.folder / sample.filename
+        return beside if not is_file(told) and is_file(beside) else told
 
     def changed(self, song: str | int, **values: Any) -> Dataset:
         """The dataset with other values for one song, named by its file or its place; it counts as labelled then.
@@ -176,11 +180,11 @@ class Dataset:
         """Write the exchanged JSON; the file is whole or what it was before."""
         if not self.samples:
             raise InputError("the dataset has no songs", field="dataset", value=self.name)
-        target = Path(path).expanduser()
+        target = given_path(path, "dataset")
         text = json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n"
         with disk_errors(target, "dataset"):
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(target, text.encode("utf-8"))
+            write_atomic(target, json_bytes(text))
         return target
 
     @classmethod
@@ -201,16 +205,16 @@ class Dataset:
         Relative paths of its songs begin in the folder of the file, or where this program runs if the sound is
         there. Raises `InputError` when the file is no such JSON.
         """
-        source = Path(path).expanduser()
+        source = given_path(path, "dataset")
         with disk_errors(source, "dataset"):
             data = source.read_bytes()
         try:
-            parsed = json.loads(data)
+            parsed = read_json(data)
             samples = tuple(_sample(item) for item in parsed["samples"])
             metadata = parsed.get("metadata") or {}
             names = {item.name for item in fields(cls)} - {"samples", "folder", "problems"}
             known_values = {key: value for key, value in metadata.items() if key in names}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise InputError(
                 f"{source} is not a dataset: {error!r}",
                 field="dataset",
@@ -229,7 +233,10 @@ def known(text: str | None) -> str | None:
 def _sample(item: Mapping[str, Any]) -> Sample:
     names = {entry.name for entry in fields(Sample)}
     values = {key: value for key, value in item.items() if key in names}
-    values.setdefault("filename", Path(str(values["audio_path"])).name)
+    values.setdefault("filename", Path(values["audio_path"]).name)
+    for name in ("audio_path", "filename"):
+        if not isinstance(values[name], str):
+            raise TypeError(f"{name} {values[name]!r} is no text")
     values["id"] = str(values.get("id") or values["filename"])
     if values.get("bpm") is not None:
         values["bpm"] = int(float(values["bpm"]))
@@ -239,5 +246,5 @@ def _sample(item: Mapping[str, Any]) -> Sample:
 def _base(folder: Path, samples: tuple[Sample, ...]) -> Path:
     """Where relative paths begin: beside the JSON, unless only the current folder has the files."""
     relative = [Path(sample.audio_path) for sample in samples if not Path(sample.audio_path).is_absolute()]
-    beside = sum((folder / path).is_file() for path in relative)
-    return folder if beside >= sum(path.is_file() for path in relative) else Path()
+    beside = sum(is_file(folder / path) for path in relative)
+    return folder if beside >= sum(map(is_file, relative)) else Path()

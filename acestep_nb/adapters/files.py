@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from acestep_nb.checkpoints.locate import places
 from acestep_nb.checkpoints.reading import open_weights
 from acestep_nb.checkpoints.registry import models
 from acestep_nb.errors import CheckpointError, InputError
-from acestep_nb.files import disk_errors, sync_folder, write_atomic
+from acestep_nb.files import disk_errors, given_path, read_json, sync_folder, write_atomic
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 DIFFUSERS_WEIGHTS = "pytorch_lora_weights.safetensors"
@@ -59,7 +60,7 @@ def find_adapter(source: str | Path) -> Path:
     """
     if not str(source).strip():
         raise InputError(field="adapter", value=source, allowed="a folder, or owner/name on the hub")
-    folder = Path(source).expanduser()
+    folder = given_path(source, "adapter")
     if folder.is_file():
         folder = folder.parent
     for inner in INSIDE:
@@ -69,12 +70,13 @@ def find_adapter(source: str | Path) -> Path:
     if folder.is_dir():
         raise _not_an_adapter(folder)
     published = {model.name: model.repo for model in models() if model.role == "adapter"}
-    known = next((name for name in published if str(source).lower() in name.lower()), str(source))
+    words = re.escape(str(source).lower())
+    known = next((name for name in published if re.search(rf"\b{words}\b", name.lower())), str(source))
     for place in places():
         if (place / known / CONFIG).is_file():
             return place / known
     repo = published.get(known, known)
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo):
         return _fetched(repo)
     remedy = f"Give a folder, owner/name on the hub, or {', '.join(published)}."
     raise InputError(field="adapter", value=str(source), allowed="an adapter's folder", remedy=remedy)
@@ -92,16 +94,18 @@ def read_adapter(folder: Path) -> AdapterWeights:
     _refuse_other_kinds(folder, config, stored)
     tensors = {_inner(file, key): value for key, value in stored.items()}
     ranks = {
-        key.removesuffix(".lora_A.weight"): len(value) for key, value in tensors.items() if ".lora_A." in key
+        key.removesuffix(".lora_A.weight"): value.shape[0] if value.ndim else 0
+        for key, value in tensors.items()
+        if ".lora_A." in key
     }
-    if not ranks or not any(".lora_B." in key for key in tensors):
+    if not ranks or not all(ranks.values()) or not any(".lora_B." in key for key in tensors):
         raise _damaged(file, "holds no LoRA")
     digest = hashlib.sha256(file.read_bytes())
     digest.update(json.dumps(config, sort_keys=True).encode())
     return AdapterWeights(
         tensors,
         ranks,
-        {module: _alpha(config, module, rank) for module, rank in ranks.items()},
+        _alphas(folder, config, ranks),
         bool(config.get("use_rslora")),
         bool(config.get("use_dora")),
         "sha256:" + digest.hexdigest(),
@@ -169,11 +173,21 @@ def _config(folder: Path, header: Mapping[str, str]) -> dict[str, Any]:
     """What the adapter was made with: its config, else what diffusers wrote into the header."""
     try:
         if (folder / CONFIG).is_file():
-            return dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-        told = json.loads(header.get(DIFFUSERS_HEADER, "{}"))
+            return dict(read_json((folder / CONFIG).read_text(encoding="utf-8")))
+        told = read_json(header.get(DIFFUSERS_HEADER, "{}"))
         return {key.removeprefix("transformer."): value for key, value in told.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _damaged(folder / CONFIG, "cannot be read", error) from error
+
+
+def _alphas(folder: Path, config: Mapping[str, Any], ranks: Mapping[str, int]) -> dict[str, float]:
+    try:
+        alphas = {module: _alpha(config, module, rank) for module, rank in ranks.items()}
+        if not all(map(math.isfinite, alphas.values())):
+            raise ValueError("an alpha is not finite")
+    except (ValueError, TypeError, AttributeError, OverflowError, re.error) as error:
+        raise _damaged(folder / CONFIG, f"has an alpha that is none: {error}", error) from error
+    return alphas
 
 
 def _alpha(config: Mapping[str, Any], module: str, rank: int) -> float:

@@ -23,7 +23,7 @@ from acestep_nb.checkpoints.loading import Models
 from acestep_nb.codec import Codec, checked_source
 from acestep_nb.codes import LATENT_CHANNELS, LATENT_RATE, MIN_LATENT_FRAMES
 from acestep_nb.errors import AceStepError, InputError, ProjectError
-from acestep_nb.files import disk_errors, write_atomic
+from acestep_nb.files import disk_errors, read_json, write_atomic
 from acestep_nb.renderer.conditions import Ask, Conditioner
 from acestep_nb.song import Song
 
@@ -174,14 +174,15 @@ def _keep(path: Path, value: Tensor) -> Tensor:
 def _listed(folder: Path) -> list[Path]:
     """The files that the manifest names, all of them inside the folder."""
     try:
-        listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["samples"]
+        listed = read_json((folder / MANIFEST).read_text(encoding="utf-8"))["samples"]
         files = [folder / str(name) for name in listed]
+        places = [file.resolve() for file in files]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{folder / MANIFEST} cannot be read: {error!r}", field="dataset", value=str(folder)
         ) from error
-    for file in files:
-        if not file.resolve().is_relative_to(folder.resolve()):
+    for file, place in zip(files, places):
+        if not place.is_relative_to(folder.resolve()):
             raise InputError(
                 f"the manifest names a file outside its folder: {file}",
                 field="dataset",

@@ -79,7 +79,7 @@ def read_losses(folder: Path) -> tuple[float, ...]:
     """The loss of every step of the training in a folder, as far as it came; also while it runs."""
     try:
         lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return ()
     losses = []
     for line in lines:

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 import soundfile
 
 from acestep_nb.adapters.dataset import INSTRUMENTAL, Dataset, Sample
-from acestep_nb.audio import Audio
+from acestep_nb.audio import Audio, seconds_of
 from acestep_nb.errors import AceStepError, InputError
-from acestep_nb.files import disk_errors
+from acestep_nb.files import disk_errors, given_path
 from acestep_nb.song import Song
 
 EXTENSIONS = (".wav", ".mp3", ".flac", ".ogg", ".opus")
@@ -30,7 +30,7 @@ def scan(folder: str | Path, name: str | None = None, **settings: Any) -> Datase
     Files that cannot be read are left out and named in `problems`.
     Raises `InputError` for a folder that is missing or holds no sound that can be read.
     """
-    place = Path(folder).expanduser()
+    place = given_path(folder, "folder")
     if not place.is_dir():
         wanted = "a folder, not a file" if place.exists() else "a folder that is there"
         raise InputError(field="folder", value=str(folder), allowed=wanted, remedy="Check the name.")
@@ -67,7 +67,7 @@ def beginning(file: BinaryIO) -> Audio:
 
 
 def _sample(path: Path, made: Dataset, rows: list[dict[str, str]], problems: list[str]) -> Sample:
-    seconds = _seconds(path)
+    seconds = seconds_of(path)
     if seconds > LONGEST:
         problems.append(f"{path.name} lasts {seconds:.0f} s: its first {LONGEST} s are learned")
     sample = Sample(
@@ -92,16 +92,6 @@ def _sample(path: Path, made: Dataset, rows: list[dict[str, str]], problems: lis
             sample = _with_row(sample, row, problems)
     sample.song(sample.caption)
     return sample
-
-
-def _seconds(path: Path) -> float:
-    try:
-        with disk_errors(path, "audio"), path.open("rb") as file:
-            return float(soundfile.info(file).duration)
-    except (soundfile.LibsndfileError, TypeError) as error:
-        raise InputError(
-            f"{path.name} cannot be read as sound: {error}", field="audio", value=str(path)
-        ) from error
 
 
 def _text(path: Path) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from acestep_nb.errors import InputError, ProjectError
-from acestep_nb.files import disk_errors, write_atomic
+from acestep_nb.files import disk_errors, given_path, read_json, write_atomic
 
 _CARD = """---
 library_name: peft
@@ -38,7 +37,7 @@ def card(folder: Path, repo: str, about: str = "", activation_word: str = "") ->
     """The page of an adapter in Markdown, for the hub's `README.md`; `folder` holds its files."""
     config_file = folder / "adapter_config.json"
     try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
+        config = read_json(config_file.read_text(encoding="utf-8"))
         values = {
             "base": config["base_model_name_or_path"],
             "rank": config["r"],
@@ -71,7 +70,7 @@ def push_to_hub(
     """
     from huggingface_hub import HfApi
 
-    place = Path(folder).expanduser()
+    place = given_path(folder, "folder")
     page = card(place, repo, about, activation_word)
     with disk_errors(place, "folder"):
         write_atomic(place / "README.md", page.encode("utf-8"))

@@ -167,8 +167,8 @@ def _cut_log(folder: Path, step: int) -> None:
     with disk_errors(folder, "folder"):
         path = folder / LOG
         if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[:step]
-            write_atomic(path, "".join(lines).encode())
+            lines = path.read_bytes().splitlines(keepends=True)[:step]
+            write_atomic(path, b"".join(lines))
 
 
 def _board(folder: Path, step: int) -> Any:

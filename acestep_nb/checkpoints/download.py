@@ -240,7 +240,7 @@ def _files(model: Model, info: Any, place: Path) -> Iterator[File]:
         path = PurePosixPath(listed.rfilename)
         if not listed.rfilename.startswith(inside) or not (path.suffix in _KINDS or path.name == _SILENCE):
             continue
-        if path.is_absolute() or ".." in path.parts or "\\" in listed.rfilename:
+        if path.is_absolute() or ".." in path.parts or set("\\:") & set(listed.rfilename):
             raise CheckpointError(
                 f"{model.repo} lists a file outside its folder",
                 field=model.name,

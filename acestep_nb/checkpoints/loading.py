@@ -167,7 +167,7 @@ def _shared(folder: Path, name: str) -> Path:
 def _tokenizer_class(folder: Path) -> type[Any]:
     with damage(folder):
         config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        class_name = config["tokenizer_class"]
+        class_name = str(config["tokenizer_class"])
     return _class_of(folder.parent, folder.name, class_name, ALLOWED["tokenizer"])
 
 

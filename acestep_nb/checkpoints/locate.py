@@ -7,6 +7,7 @@ from pathlib import Path
 
 from acestep_nb.checkpoints.index import CONFIG, INDEX, is_checkpoint
 from acestep_nb.errors import CheckpointError
+from acestep_nb.files import given_path
 
 FOLDER_VARIABLE = "ACESTEP_CHECKPOINTS_DIR"
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -19,7 +20,7 @@ def find(name_or_path: str | Path) -> Path:
     `turbo`, `sft`, `xl-base` … stand for the published ones.
     Raises `CheckpointError` when there is none, naming the places and the checkpoints that they hold.
     """
-    path = Path(name_or_path).expanduser()
+    path = given_path(name_or_path, "checkpoint")
     name = str(name_or_path)
     if path.name == name:  # not a path: a folder that happens to lie here must not hide a checkpoint
         for place in places():
@@ -59,7 +60,7 @@ def download_folder() -> Path:
     checkout, else, for an installed package, one folder for all projects of this user.
     """
     if own := os.environ.get(FOLDER_VARIABLE):
-        return Path(own).expanduser()
+        return given_path(own, FOLDER_VARIABLE)
     checkout = _PACKAGE.parent / "checkpoints"
     return checkout if checkout.is_dir() else Path.home() / ".cache" / "acestep_nb" / "checkpoints"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from acestep_nb.checkpoints.index import INDEX, parts
 from acestep_nb.errors import CheckpointError
+from acestep_nb.files import read_json
 
 MANIFEST = "manifest.json"
 _LOADED = (".json", ".safetensors", ".txt", ".jinja", ".pt")  # the kinds of file that loading reads
@@ -54,8 +55,11 @@ def _describe(file: Path) -> dict[str, Any]:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        whole = all({"sha256", "size"} <= wanted.keys() for wanted in manifest["files"].values())
+        manifest = read_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        whole = all(
+            "sha256" in wanted and isinstance(wanted.get("size"), int)
+            for wanted in manifest["files"].values()
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(folder / MANIFEST, "cannot be read", _MANIFEST_IS, error) from error
     if not whole:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from acestep_nb.checkpoints.index import (
     shared_part,
 )
 from acestep_nb.errors import AceStepError
+from acestep_nb.files import read_json
 
 PART = ".part"
 """How the name of a file ends that is still being downloaded."""
@@ -89,7 +89,7 @@ def _lacking_part(folder: Path, name: str) -> str:
     if not configs:
         return f"{where}{CONFIG} is missing"
     for index in folder.glob("*.safetensors.index.json"):
-        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        named = set(read_json(index.read_text(encoding="utf-8"))["weight_map"].values())
         if missing := sorted(file for file in named if not (folder / file).is_file()):
             return f"{where}{missing[0]} is missing"
     files = sorted(folder.glob("*.safetensors"))
@@ -103,7 +103,7 @@ def _is_whole(file: Path) -> bool:
     if read is None:
         return False
     header, begin = read
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    ends = [entry["data_offsets"][1] for entry in header.values()]
     return begin + max(ends, default=0) == file.stat().st_size
 
 
@@ -112,12 +112,11 @@ def _tensors(folder: Path) -> Iterator[tuple[str, int]]:
     for file in sorted(folder.glob("*.safetensors")):
         header, _ = _header(file) or ({}, 0)
         for name, entry in header.items():
-            if name != "__metadata__":
-                yield name, math.prod(entry["shape"])
+            yield name, math.prod(entry["shape"])
 
 
 def _header(file: Path) -> tuple[Mapping[str, Any], int] | None:
-    """The header of a safetensors file and where its data begins; None when it is cut or garbled.
+    """What a safetensors file says of its tensors and where its data begins; None when it is cut or garbled.
 
     Eight bytes tell its length, then JSON tells name, shape and place of each tensor:
     https://github.com/huggingface/safetensors#format
@@ -127,7 +126,9 @@ def _header(file: Path) -> tuple[Mapping[str, Any], int] | None:
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > file.stat().st_size:
                 return None
-            header = json.loads(stream.read(length))
-            return (header, 8 + length) if isinstance(header, dict) else None
-    except (OSError, ValueError, struct.error):
+            header = read_json(stream.read(length))
+            header.pop("__metadata__", None)
+            numbers = [(*entry["shape"], *entry["data_offsets"][:2]) for entry in header.values()]
+            return (header, 8 + length) if all(type(one) is int for own in numbers for one in own) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
         return None

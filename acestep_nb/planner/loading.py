@@ -16,6 +16,7 @@ from acestep_nb.checkpoints.manifest import fingerprint
 from acestep_nb.checkpoints.reading import damage, load_network, load_tokenizer
 from acestep_nb.codes import CODEBOOK
 from acestep_nb.errors import CheckpointError
+from acestep_nb.files import given_path, is_file
 from acestep_nb.planner.grammar import END_THINK, THINK, audio_code_ids
 
 FOLDER = "planner"
@@ -49,7 +50,7 @@ def find_planner(name_or_path: str | Path, beside: Path) -> Path:
     """
     if not isinstance(name_or_path, str | Path):
         raise _no_planner(name_or_path)
-    name, path = str(name_or_path), Path(name_or_path).expanduser()
+    name, path = str(name_or_path), given_path(name_or_path, "planner")
     if path.name == name:
         for place in (beside, beside.resolve().parent, *places()):
             for folder in (place / name, place / f"{_PUBLISHED}{name}", place / name / FOLDER):
@@ -110,7 +111,7 @@ def _no_planner(value: object) -> CheckpointError:
 
 
 def _is_planner(folder: Path) -> bool:
-    return (folder / CONFIG).is_file() and _config(folder).get("model_type") == "qwen3"
+    return is_file(folder / CONFIG) and _config(folder).get("model_type") == "qwen3"
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -131,6 +131,25 @@ def test_files_that_are_no_sound_are_told_and_the_rest_goes_on(tmp_path):
     assert len(dataset.problems) == 2 and "bad.mp3" in dataset.problems[0]
 
 
+@pytest.mark.parametrize(
+    "sample",
+    [{"audio_path": 5}, {"audio_path": "a.wav", "filename": None}, {"audio_path": "a.wav", "bpm": 1e999}],
+)
+def test_values_of_another_kind_are_no_dataset(tmp_path, sample):
+    (tmp_path / "songs.json").write_text(json.dumps({"samples": [sample]}))
+    with pytest.raises(InputError, match="is not a dataset"):
+        Dataset.load(tmp_path / "songs.json")
+
+
+@pytest.mark.parametrize("path", ["~no-such-user/a.wav", "a\0b.wav", "a" * 300])
+def test_a_path_that_cannot_be_is_told_when_it_is_asked_for(tmp_path, path):
+    (tmp_path / "songs.json").write_text(json.dumps({"samples": [{"audio_path": path}]}))
+    dataset = Dataset.load(tmp_path / "songs.json")
+    with pytest.raises(InputError) as caught:
+        dataset.path_of(dataset.samples[0])
+    assert caught.value.field == "audio_path"
+
+
 def test_lyrics_that_are_not_utf_8_are_told(tmp_path):
     silent_file(tmp_path / "good.wav")
     silent_file(tmp_path / "song.wav")

@@ -279,6 +279,7 @@ class Hostile:
         (lambda folder: prepared_file(folder / "a.pt", target_latents=7), "no prepared song"),
         (lambda folder: (folder / "manifest.json").write_text('{"samples": ["../a.pt"]}'), "outside"),
         (lambda folder: (folder / "manifest.json").write_text('{"samples": ["/etc/hostname"]}'), "outside"),
+        (lambda folder: (folder / "manifest.json").write_text('{"samples": ["a\\u0000"]}'), "cannot be read"),
         (lambda folder: (folder / "manifest.json").write_text('{"samples": 3}'), "manifest.json"),
         (lambda folder: (folder / "manifest.json").write_text('{"samples": []}'), "holds no"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import warnings
+from pathlib import Path
 
 import peft
 import pytest
@@ -240,6 +241,26 @@ def other(**config):
     return make
 
 
+def test_a_letter_alone_names_no_published_adapter(tmp_path, monkeypatch):
+    monkeypatch.setattr("acestep_nb.adapters.files._fetched", Path)
+    assert find_adapter("chinese-new-year") == Path("ACE-Step/ACE-Step-v1.5-chinese-new-year-LoRA")
+    for typo in ("a", "style", "./nothing"):
+        with pytest.raises(InputError):
+            find_adapter(typo)
+
+
+def points(folder):
+    other()(folder)
+    key = "base_model.model.layers.0.self_attn.q_proj.lora_{}.weight"
+    save_file({key.format("A"): torch.tensor(1.0), key.format("B"): torch.tensor(1.0)}, folder / WEIGHTS)
+
+
+def short_magnitude(folder):
+    other(use_dora=True)(folder)
+    vector = {"base_model.model.layers.0.self_attn.q_proj.lora_magnitude_vector.weight": torch.ones(3)}
+    save_file(load_file(folder / WEIGHTS) | vector, folder / WEIGHTS)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -250,6 +271,12 @@ def other(**config):
         (other(bias="all"), "bias"),
         (other(modules_to_save=["norm_out"]), "modules_to_save"),
         (other(init_lora_weights="pissa"), "init_lora_weights"),
+        (other(lora_alpha="much"), "alpha"),
+        (other(lora_alpha=float("nan")), "alpha"),
+        (other(alpha_pattern=["to_q"]), "alpha"),
+        (other(alpha_pattern={"(": 4}), "alpha"),
+        (points, "holds no LoRA"),
+        (short_magnitude, "does not fit"),
         (lambda folder: folder.mkdir(), "holds no"),
         (lambda folder: None, "adapter"),
     ],

@@ -286,7 +286,9 @@ def test_a_repository_that_is_gone_or_empty(hub, files):
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("name", ["../escape.json", "/etc/x.json", "a/../../x.safetensors", "..\\x.json"])
+@pytest.mark.parametrize(
+    "name", ["../escape.json", "/etc/x.json", "a/../../x.safetensors", "..\\x.json", "C:x.json"]
+)
 def test_names_that_lead_out_of_the_folder(hub, name):
     hub.repos[model("4B").repo] = SMALL | {name: b"{}"}
     with pytest.raises(CheckpointError, match="outside"):

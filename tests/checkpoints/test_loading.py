@@ -100,13 +100,21 @@ def test_a_manifest_is_checked_before_anything_is_loaded(own_checkpoint):
 
 
 @pytest.mark.parametrize(
-    ("component", "class_name"), [("vae", "AutoencoderKL"), ("transformer", "os.system")]
+    ("component", "class_name"),
+    [("vae", "AutoencoderKL"), ("transformer", "os.system"), ("vae", ["AutoencoderOobleck"])],
 )
 def test_classes_that_are_not_known_are_refused(own_checkpoint, component, class_name):
     rewrite(own_checkpoint / "model_index.json", **{component: ["diffusers", class_name]})
     with pytest.raises(CheckpointError, match="not loaded") as caught:
         loaded(own_checkpoint)
-    assert (caught.value.field, caught.value.value) == (component, class_name)
+    assert (caught.value.field, caught.value.value) == (component, str(class_name))
+
+
+@pytest.mark.parametrize("component", ["/", "..", "../../etc", "C:\\", ""])
+def test_components_lie_in_the_folder(own_checkpoint, component):
+    rewrite(own_checkpoint / "model_index.json", **{component: ["diffusers", "AutoencoderOobleck"]})
+    with pytest.raises(CheckpointError, match="is no component"):
+        loaded(own_checkpoint)
 
 
 def test_pickled_weights_are_not_loaded(own_checkpoint):
@@ -136,7 +144,7 @@ def test_weights_must_fit_exactly(own_checkpoint, component, harm):
 
 
 @pytest.mark.parametrize("file", ["model_index.json", "transformer/config.json", "tokenizer/tokenizer.json"])
-@pytest.mark.parametrize("text", ["", "{", "[1]"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", pytest.param("[" * 100_000, id="deep")])
 def test_garbled_json_is_an_error_of_the_checkpoint(own_checkpoint, file, text):
     (own_checkpoint / file).write_text(text)
     with pytest.raises(CheckpointError):

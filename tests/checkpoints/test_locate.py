@@ -4,7 +4,7 @@ import pytest
 
 from acestep_nb.checkpoints import find
 from acestep_nb.checkpoints.locate import FOLDER_VARIABLE, names
-from acestep_nb.errors import CheckpointError
+from acestep_nb.errors import AceStepError, CheckpointError
 
 
 def test_by_path(tiny_checkpoint):
@@ -42,6 +42,16 @@ def test_a_name_that_is_nowhere(tiny_checkpoint, monkeypatch, tmp_path):
         find("huge")
     assert caught.value.value == "huge" and "tiny" in caught.value.allowed
     assert str(tiny_checkpoint.parent) in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, 5, b"nano", ["nano"], "", "a\0b", "~no-such-user/nano", pytest.param("a" * 5_000, id="long")],
+)
+def test_what_is_no_name_is_told(wrong):
+    with pytest.raises(AceStepError) as caught:
+        find(wrong)
+    assert caught.value.field == "checkpoint" and caught.value.remedy
 
 
 def test_a_missing_path_and_a_folder_of_something_else(tmp_path):

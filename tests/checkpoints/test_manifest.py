@@ -69,7 +69,22 @@ def test_a_foreign_file_is_named(signed):
         verify(signed)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": {"a": {}}}', '{"files": {"a": 3}}', "\x00"])
+HUGE = '{"files": {"model_index.json": {"sha256": "", "size": "huge"}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"files": {"a": {}}}',
+        '{"files": {"a": 3}}',
+        "\x00",
+        HUGE,
+        pytest.param("[" * 100_000, id="deep"),
+    ],
+)
 def test_a_damaged_manifest(signed, text):
     (signed / "manifest.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"manifest\.json"):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 
 import pytest
 import torch
@@ -135,6 +136,20 @@ def test_what_a_folder_lacks(place, tiny_checkpoint, name, harm, words):
     assert lacking(folder) == ""
     harm(folder)
     assert words in lacking(folder)
+
+
+HEADER = '{"a": {"dtype": "F32", "shape": [%s], "data_offsets": [0, 4]}}'
+
+
+@pytest.mark.parametrize(
+    "header",
+    ['{"a": 1}', '{"a": {}}', pytest.param("[" * 9_000, id="deep"), HEADER % '"many"', HEADER % "2.5"],
+)
+def test_a_header_that_tells_nonsense_weighs_nothing(place, tiny_checkpoint, header):
+    folder = shutil.copytree(tiny_checkpoint, place / "tiny")
+    file = next((folder / "vae").glob("*.safetensors"))
+    file.write_bytes(struct.pack("<Q", len(header)) + header.encode())
+    assert weights_of(folder).codec == 0 and "is cut off" in lacking(folder)
 
 
 def shorten(file, length):
