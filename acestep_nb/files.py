@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO
 from acestep_nb.errors import InputError, ProjectError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
-_LONGEST_NAME = 255  # bytes; in no file system that we know it may be longer
+_LONGEST_NAME = 255
 
 
 def given_path(path: object, field: str) -> Path:
@@ -22,12 +23,15 @@ def given_path(path: object, field: str) -> Path:
     if isinstance(path, Path) or (isinstance(path, str) and path.strip()):
         with contextlib.suppress(RuntimeError, ValueError):  # no such user; letters that no name has
             whole = Path(path).expanduser()
-            if all(
-                b"\0" not in (name := os.fsencode(part)) and len(name) <= _LONGEST_NAME
-                for part in whole.parts
-            ):
+            if "\0" not in str(path) and all(_length(name) <= _LONGEST_NAME for name in whole.parts):
                 return whole
     raise InputError(field=field, value=path, allowed="a path on this machine", remedy="Write it as text.")
+
+
+def _length(name: str) -> int:
+    """As file systems count it: bytes on Linux, else letters; ``ValueError`` for letters that no name has."""
+    spelled = name.encode("utf-8", "surrogateescape")
+    return len(spelled if sys.platform == "linux" else name)
 
 
 def is_file(path: Path) -> bool:

@@ -128,7 +128,10 @@ def _header(file: Path) -> tuple[Mapping[str, Any], int] | None:
                 return None
             header = read_json(stream.read(length))
             header.pop("__metadata__", None)
-            numbers = [(*entry["shape"], *entry["data_offsets"][:2]) for entry in header.values()]
-            return (header, 8 + length) if all(type(one) is int for own in numbers for one in own) else None
+            for entry in header.values():
+                begin, end = entry["data_offsets"]
+                if any(type(number) is not int for number in (begin, end, *entry["shape"])):
+                    return None
+            return header, 8 + length
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
         return None
