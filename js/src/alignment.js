@@ -62,9 +62,9 @@ function score(data, t) {
   const filled = element("i");
   filled.style.width = `${100 * data.score}%`;
   cell.append(element("span", { class: "ace-map-bar" }, filled), data.score.toFixed(2));
-  if (data.worst) {
-    cell.classList.add("ace-map-worst");
-    cell.append(element("b", {}, t("lowest")));
+  if (data.weak) {
+    cell.classList.add("ace-map-weak");
+    cell.append(element("b", {}, t("weak")));
   }
   return cell;
 }

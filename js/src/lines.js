@@ -25,7 +25,7 @@ export class Lines {
     const button = element("button", { class: "ace-sung-line", type: "button", title: label, "aria-label": label, dir: "auto", onclick: () => this.pick(line) }, text);
     button.style.left = `${(100 * start) / duration}%`;
     button.style.width = `${(100 * Math.max(end - start, 0)) / duration}%`;
-    button.classList.toggle("ace-sung-worst", line.worst);
+    button.classList.toggle("ace-sung-weak", line.weak);
     if (score !== null) button.style.setProperty("--ace-score", String(score));
     return button;
   }

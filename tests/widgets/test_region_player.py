@@ -42,11 +42,11 @@ def test_a_take_is_shown_with_its_lines_and_bars(make_take, tmp_path):
     keep(kept.folder, SCORES)
     player = RegionPlayer(kept)
     assert player.sound["title"] == "Take 1" and player.sound["duration"] == 4 and player.sound["bar"] == 1.5
-    assert [(line["text"], line["worst"]) for line in player.lines] == [
+    assert [(line["text"], line["weak"]) for line in player.lines] == [
         ("[Verse]", False),
         ("la <b>", False),
-        ("lo", False),
-    ], "a line without time has no place; it is the worst here"
+        ("lo", True),
+    ], "a line without time has no place"
     assert RegionPlayer(take, scores=SCORES).lines == player.lines
 
 
