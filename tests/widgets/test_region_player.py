@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from acestep_nb import Audio, History, RegionPlayer, Song
+from acestep_nb.panels import region
 from acestep_nb.scores.keeping import keep
 from acestep_nb.scores.values import Line, Scores, Signal
 
@@ -103,23 +104,39 @@ def test_a_damaged_take_says_so(make_take, tmp_path):
 
 SNAP = """
 import { snapped } from "%s/src/snap.js";
-import { clock } from "%s/src/dom.js";
+import { clock, finely, hundredths } from "%s/src/dom.js";
 const lines = [{start: 0.5, end: 2}, {start: 2, end: 3.5}, {start: 4, end: 6}];
 const cases = [
     [[0.6, 3.2], "off"], [[0.6, 3.2], "line"], [[3.4, 3.5], "line"], [[0.6, 3.2], "bar"], [[0.9, 1.1], "bar"],
     [[5, 30], "bar"]];
 console.log(JSON.stringify([
     cases.map(([ends, mode]) => snapped(ends, mode, lines, 1.5, 7)),
-    [clock(65.26), clock(65.26, 1), clock(59.97, 1), clock(-3.04, 1), clock(600)]]));
+    [clock(65.26), clock(-3.9), clock(600)],
+    %s.map((seconds) => [finely(seconds), hundredths(seconds)])]));
 """
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_ends_are_brought_to_lines_and_bars():
-    script = SNAP % (JS.as_uri(), JS.as_uri())
+    times = [0, 3, 65.26, 81.4, 59.997, -3, -3.04, 0.125, 1.005, 1.115, 2.675, 4.885, 600.05, 1.2345]
+    script = SNAP % (JS.as_uri(), JS.as_uri(), times)
     told = subprocess.run(
         ["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True
     )
-    ends, clocks = json.loads(told.stdout)
+    ends, clocks, fine = json.loads(told.stdout)
     assert ends == [[0.6, 3.2], [0.5, 3.5], [3.4, 3.5], [0, 3], [0.9, 1.1], [4.5, 7]]
-    assert clocks == ["1:05", "1:05.3", "1:00.0", "-0:03.0", "10:00"]
+    assert clocks == ["1:05", "-0:03", "10:00"]
+    assert [text for text, _ in fine[:7]] == [
+        "0:00",
+        "0:03",
+        "1:05.26",
+        "1:21.4",
+        "1:00",
+        "-0:03",
+        "-0:03.04",
+    ]
+    assert [text for text, _ in fine] == [region.clock(seconds) for seconds in times], (
+        "the field says the same"
+    )
+    lengths = [region._length(start, 0.0).split()[0] for start in times]
+    assert lengths == [f"{-steps / 100:g}" for _, steps in fine]
