@@ -11,7 +11,7 @@ import ipywidgets
 from acestep_nb.errors import AceStepError
 from acestep_nb.knobs import knob
 from acestep_nb.locales import _
-from acestep_nb.panels.text import Text, box, toggle
+from acestep_nb.panels.text import Text, box, explained, toggle
 
 START = {
     **{"bpm": 100, "keyscale": "C major", "timesignature": "4", "vocal_language": "en", "duration": 30.0},
@@ -96,7 +96,10 @@ class TextKnob(KnobView):
 
 
 class AutoKnob(KnobView):
-    """A knob with a header (label, value) and, where the field may stay open, an Auto switch."""
+    """A knob with a header (label, value) and, where the field may stay open, an Auto switch.
+
+    The last of the controls stands below the header, or in it when it ``says`` its label itself.
+    """
 
     def __init__(
         self,
@@ -105,16 +108,18 @@ class AutoKnob(KnobView):
         changed: Callable[[], None],
         lock: threading.RLock,
         controls: list[ipywidgets.Widget],
+        says: bool = False,
     ) -> None:
         super().__init__(owner, name, changed, lock)
-        self.label = Text(self.knob.label, "ace-label", hint=self.knob.help)
         self.told = Text(_("auto"), "ace-told")
         hint = _("{label}: let the model decide", label=self.knob.label)
         self.auto = toggle(_("Auto"), "ace-small", hint=hint, on=self.knob.optional)
         self.auto.layout.display = None if self.knob.optional else "none"
         self._on_change(self.auto, self._switched)
-        header = box([self.label, *controls[:-1], self.told], "ace-head")
-        self.box = box([header, controls[-1], self.auto, self.error], "ace-knob", f"ace-knob-{name}")
+        label = [] if says else [Text(self.knob.label, "ace-label", hint=self.knob.help)]
+        top, below = (controls, []) if says else (controls[:-1], controls[-1:])
+        header = box([*label, *top, self.told], "ace-head")
+        self.box = box([header, *below, self.auto, self.error], "ace-knob", f"ace-knob-{name}")
         self._mark()
 
     @property
@@ -229,7 +234,7 @@ class SwitchKnob(AutoKnob):
     def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
         rule = knob(owner, name).spoken
         self.tick = ipywidgets.Checkbox(value=False, description=rule.label, indent=False)
-        super().__init__(owner, name, changed, lock, [self.tick])
+        super().__init__(owner, name, changed, lock, [explained(self.tick, rule.help)], says=True)
         self._on_change(self.tick, self._ticked)
 
     @property

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from hypothesis import given, settings
+from panel_helpers import said as words_of
 from strategies import options, songs
 
 from acestep_nb import InputError, RenderOptions, Song
@@ -42,12 +43,13 @@ def test_every_knob_takes_its_words_from_where_they_are_stated():
             elif rule.max_length:
                 assert (view.area.description, view.area.placeholder) == (rule.label, rule.help)
             elif rule.switch:
-                assert view.tick.description == rule.label and rule.help in view.label.value
+                assert (view.tick.description, view.tick.tooltip) == (rule.label, rule.help)
+                assert rule.label not in words_of(view.box), "once is enough"
             elif rule.max_items:
                 assert (view.line.description, view.line.placeholder) == (rule.label, rule.help)
             else:
                 assert (view.slider.min, view.slider.max) == (rule.minimum, rule.maximum)
-                assert rule.help in view.label.value and rule.label in view.label.value
+                assert rule.help in words_of(view.box) and rule.label in words_of(view.box)
 
 
 def test_an_empty_form_is_a_blank_song():
