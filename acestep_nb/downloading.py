@@ -48,16 +48,13 @@ def listed() -> list[dict[str, Any]]:
 
 def in_words(rows: list[dict[str, Any]]) -> str:
     """The list for a person: a line that names the columns, then one line for each model."""
-    lines = [_line("model", "role", "size", "state", "what it is")]
+    lines = [("model", "role", "size", "state", "what it is")]
     for row in rows:
         state = "-" if row["folder"] is None else f"! {row['trouble']}" if row["trouble"] else "here"
         size = "" if row["gigabytes"] is None else f"{row['gigabytes']:.1f} GB"
-        lines.append(_line(row["name"], row["role"], size, state, row["about"]))
-    return "\n".join(lines)
-
-
-def _line(name: str, role: str, size: str, state: str, about: str) -> str:
-    return f"{name:<36}{role:<14}{size:>8}  {state:<6}  {about}".rstrip()
+        lines.append((row["name"], row["role"], f"{size:>7}", state, row["about"]))
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def fetch(args: argparse.Namespace, say: Callable[[object], None]) -> dict[str, Any]:
