@@ -59,7 +59,8 @@ class Comparison {
       ...(this.tracks.some(({ starred }) => starred !== null) ? [t("s star"), t("x reject")] : []),
       this.tellable && t("d what differs"),
     ];
-    return t("Keys: {keys}", { keys: keys.filter(Boolean).join(" · ") });
+    const whole = keys.filter(Boolean).map((key) => key.replaceAll(" ", "\u00a0")); // a line ends between keys
+    return t("Keys: {keys}", { keys: whole.join(" · ") });
   }
 
   row({ title, duration, peaks, problem }, number) {
