@@ -20,6 +20,9 @@ START = {
 """Where a knob stands when a person takes it off Auto for the first time."""
 
 
+_PLACES = 6  # finer than any step: a slider in the browser tells 75.00000000000001
+
+
 class KnobView:
     """A control with what is wrong under it; ``value`` is the field's value as it stands, checked or not."""
 
@@ -194,14 +197,20 @@ class NumberKnob(AutoKnob):
     @control.setter
     def control(self, value: float | int) -> None:
         self.field.value = self._number(value)
-        self.slider.value = min(max(self.field.value, self.slider.min), self.slider.max)
+        self.slider.value = self._on_slider
+
+    @property
+    def _on_slider(self) -> float | int:
+        """The place of the slider that is nearest to what the field says."""
+        return min(max(self.field.value, self.slider.min), self.slider.max)
 
     def _typed(self, _change: object) -> None:
         self._turned()
 
     def _dragged(self, change: Any) -> None:
-        if not self._filling:
-            self.value = change["new"]
+        """Take what was dragged, but not what a slider that was set from here tells back: its nearest step."""
+        if not self._filling and abs(change["new"] - self._on_slider) > 0.6 * self.slider.step:
+            self.value = round(change["new"], _PLACES)
 
 
 class ChoiceKnob(AutoKnob):

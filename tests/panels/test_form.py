@@ -94,6 +94,21 @@ def test_moving_a_knob_ends_auto_and_auto_ends_the_value():
     assert fields.value.bpm == 140
 
 
+def test_a_slider_is_dragged_in_steps_but_its_nearest_step_is_not_what_was_typed():
+    duration = form().views["duration"]
+    duration.field.value = 33.33
+    duration.slider.value = 33.300000000000004  # what a browser tells back when the slider is set
+    assert duration.value == duration.field.value == 33.33
+    duration.slider.value = 75.00000000000001
+    assert duration.value == duration.field.value == 75
+    duration.field.value = 700
+    duration.slider.value = 600.0000000000001
+    assert duration.value == 700
+    duration.auto.value = True
+    duration.slider.value = 599.9
+    assert (duration.value, duration.auto.value) == (599.9, False), "a drag by one step ends Auto"
+
+
 def test_the_slider_stays_in_its_range_while_the_field_says_what_was_typed():
     duration = form().views["duration"]
     duration.field.value = 700
