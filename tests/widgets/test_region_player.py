@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import chromium  # noqa: F401
 
 from acestep_nb import Audio, History, RegionPlayer, Song
 from acestep_nb.panels import region
@@ -140,3 +142,47 @@ def test_ends_are_brought_to_lines_and_bars():
     )
     lengths = [region._length(start, 0.0).split()[0] for start in times]
     assert lengths == [f"{-steps / 100:g}" for _, steps in fine]
+
+
+RUN = """async ([source, state]) => {
+  const bytes = (text) => new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+  state.sound.peaks = bytes(state.sound.peaks);
+  const heard = {};
+  const set = (name, value) => { state[name] = value; heard["change:" + name]?.(); };
+  const on = (name, react) => { heard[name] = react; };
+  window.model = { get: (name) => state[name], set, on, off: () => {}, save_changes: () => {} };
+  const { default: widget } = await import("data:text/javascript;base64," + source);
+  widget.render({ model, el: document.getElementById("widget") });
+}"""
+
+
+@pytest.mark.ui
+def test_a_browser_tells_the_region_as_the_fields_do_and_marks_weak_lines(chromium, make_take):  # noqa: F811
+    from playwright.sync_api import sync_playwright
+
+    player = RegionPlayer(make_take(seconds=4), scores=SCORES)
+    state = {name: value for name, value in player.get_state().items() if not name.startswith("_")}
+    text = json.dumps(state, default=lambda data: base64.b64encode(data).decode())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 900, "height": 300})
+        page.set_content(f'<div id="widget"></div><style>{player._css}</style>')
+        page.evaluate(RUN, [base64.b64encode(player._esm.encode()).decode(), json.loads(text)])
+        told = page.locator(".ace-region-told")
+        page.wait_for_function("document.querySelector('.ace-wave').clientHeight > 50")
+        assert told.is_hidden() and page.locator(".ace-sung-weak").all_inner_texts() == ["lo"]
+        for start, end in ((1.234, 3.885), (0.125, 3.0), (-1.5, 2.675)):
+            page.evaluate("ends => window.model.set('region', ends)", [start, end])
+            length = region._length(start, end).split(";")[0]
+            assert told.inner_text() == f"region {region.clock(start)}–{region.clock(end)} · {length}"
+        page.get_by_role("button", name="la <b>").click()
+        assert page.evaluate("window.model.get('region')") == [0.5, 2]
+        box = page.locator(".ace-wave").bounding_box()
+        page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 40, steps=5)
+        page.mouse.move(box["x"] + 0.9137 * box["width"], box["y"] + 40, steps=5)
+        page.mouse.up()
+        drawn = page.evaluate("window.model.get('region')")
+        assert drawn == pytest.approx([2.4, 3.65], abs=0.1) and drawn == [round(end, 2) for end in drawn]
+        browser.close()
