@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         difference,
         latent_map,
         noise_levels,
+        note_map,
         spectrograms,
     )
     from acestep_nb.codes import mix_codes, repeat_codes, slice_codes
@@ -90,6 +91,7 @@ __all__ = [
     "loss_curve",
     "mix_codes",
     "noise_levels",
+    "note_map",
     "repeat_codes",
     "score_strip",
     "slice_codes",
@@ -129,6 +131,7 @@ _HOMES = {
     "loss_curve": "acestep_nb.curves",
     "mix_codes": "acestep_nb.codes",
     "noise_levels": "acestep_nb.charts",
+    "note_map": "acestep_nb.charts",
     "repeat_codes": "acestep_nb.codes",
     "score_strip": "acestep_nb.plots",
     "slice_codes": "acestep_nb.codes",

@@ -16,12 +16,15 @@ from acestep_nb.kinds import Kind
 from acestep_nb.options import RenderOptions
 from acestep_nb.plots import GREY, Picture, any_script, draw_spectrogram, in_grey, shortened
 from acestep_nb.renderer.schedules import schedule
+from acestep_nb.scores.hearing import NOTES, pitch_classes
 from acestep_nb.takes import Take
 
 _COLOURS = ("#4cc9f0", "#e8871e", "#8f7fe0", "#4fae6d", "#d9618c")
 _MARKS = "os^Dv"  # so that curves are told apart without their colour, too
 _MOST = 8  # rows or curves in one picture
 _WINDOW = 0.02  # seconds over which a difference is measured
+_STEPS = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}  # semitones above the tonic
+_SILENT = 1e-6
 _SAME = -100.0  # dB, where a difference is drawn that is none
 
 
@@ -117,6 +120,34 @@ def asked_and_measured(pairs: Mapping[str, tuple[float, float | None]], what: st
     axes.set_xlabel(f"{what}: ring asked, dot measured")
     in_grey(axes)
     return figure
+
+
+def note_map(sounds: Mapping[str, Take | Audio]) -> Figure:
+    """Which of the twelve notes sounds hold: a row by name, C to B across, the strongest note of a row brightest.
+
+    1–8 sounds. Rings mark the notes of the key that a take was asked for: bright cells in rings are in key.
+    """
+    _check_count("sounds", sounds)
+    figure = Picture(figsize=(7.6, 0.9 + 0.36 * len(sounds)), dpi=100, layout="constrained", facecolor="none")
+    axes = figure.add_subplot(facecolor="none")
+    levels = np.array([pitch_classes(_audio(name, sound)) for name, sound in sounds.items()])
+    levels /= np.maximum(levels.max(1, keepdims=True), _SILENT)
+    axes.imshow(levels, aspect="auto", cmap="magma", vmin=0, vmax=1)
+    for row, sound in enumerate(sounds.values()):
+        scale = _scale(sound.song.keyscale) if isinstance(sound, Take) and sound.song.keyscale else []
+        axes.plot(scale, [row] * len(scale), "o", markersize=11, markerfacecolor="none", color=_COLOURS[0])
+    axes.set_yticks(range(len(sounds)), [shortened(name) for name in sounds], **any_script())
+    axes.set_xticks(range(12), NOTES)
+    axes.set_xlabel("notes; rings: of the key that was asked for")
+    in_grey(axes)
+    return figure
+
+
+def _scale(keyscale: str) -> list[int]:
+    """The notes of a key, C as 0; the minor is the natural one."""
+    tonic, mode = keyscale.split()
+    first = NOTES.index(tonic[0]) + tonic.count("#") - tonic.count("b")
+    return [(first + step) % 12 for step in _STEPS[mode]]
 
 
 def latent_map(take: Take) -> Figure:

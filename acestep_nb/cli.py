@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import re
 import sys
 import time
@@ -51,7 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parse(words)
         args.kept = kept
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough; the rest goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return _fail(Cancelled("stopped; takes that were ready are kept"), words, kept, code=_STOPPED)
     except AceStepError as error:

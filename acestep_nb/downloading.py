@@ -47,15 +47,14 @@ def listed() -> list[dict[str, Any]]:
 
 
 def in_words(rows: list[dict[str, Any]]) -> str:
-    """The list for a person, one line for each model."""
-    lines = []
+    """The list for a person: a line that names the columns, then one line for each model."""
+    lines = [("model", "role", "size", "state", "what it is")]
     for row in rows:
-        state = "" if row["folder"] is None else f"! {row['trouble']}" if row["trouble"] else "here"
+        state = "-" if row["folder"] is None else f"! {row['trouble']}" if row["trouble"] else "here"
         size = "" if row["gigabytes"] is None else f"{row['gigabytes']:.1f} GB"
-        lines.append(
-            f"{row['name']:<36}{row['role']:<14}{size:>8}  {state or '-':<6}  {row['about']}".rstrip()
-        )
-    return "\n".join(lines)
+        lines.append((row["name"], row["role"], f"{size:>7}", state, row["about"]))
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def fetch(args: argparse.Namespace, say: Callable[[object], None]) -> dict[str, Any]:

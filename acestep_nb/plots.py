@@ -26,7 +26,7 @@ _BANDS, _COLUMNS = 96, 320
 _LOWEST = 32.7  # Hz, the C three octaves below middle C
 _FLOOR = -70.0  # dB below the loudest place
 GREY = "#808890"  # readable on white and on black
-_PATH, _BAR, _BEST = "#4cc9f0", "#808890", "#e8871e"
+_PATH, _BAR, _BEST, _WEAK = "#4cc9f0", "#808890", "#e8871e", "#c2410c"
 _FONTS = (  # for Japanese, Chinese and Korean, as Linux, macOS and Windows bring them along
     "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Hiragino Sans", "PingFang SC",
     "Apple SD Gothic Neo", "Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS",
@@ -112,7 +112,8 @@ def alignment_map(scores: Scores) -> Figure:
     """A picture of how lyrics and music belong together: seconds across, lyrics down, energy as colour.
 
     The line over it is the path that score and map are read along. At the right a bar for each line tells how
-    well it is sung, 0–1. Raises `InputError` for scores without an alignment; their notes say why there is none.
+    well it is sung, 0–1; those of weak lines are hatched. Raises `InputError` for scores without an alignment;
+    their notes say why there is none.
     """
     found = checked_kind("scores", scores, Scores).alignment
     if found is None or not scores.lines:
@@ -136,8 +137,10 @@ def alignment_map(scores: Scores) -> Figure:
     chart.set_xlabel("seconds")
     centres = [(row.start + row.stop) / 2 for row in rows]
     chart.set_yticks(centres, [shortened(line.text) for line in scores.lines], **any_script())
-    values = [max(line.clarity or 0.0, 0.0) for line in scores.lines]
-    bars.barh(centres, values, height=[0.8 * (row.stop - row.start) for row in rows], color=_BAR)
+    values, weak = [line.bar or 0.0 for line in scores.lines], scores.weak_lines
+    colours, hatches = zip(*((_WEAK, "///") if line in weak else (_BAR, "") for line in scores.lines))
+    heights = [0.8 * (row.stop - row.start) for row in rows]
+    bars.barh(centres, values, height=heights, color=colours, hatch=hatches)
     bars.set_xlim(0, 1)
     bars.set_xlabel("score")
     for part in (chart, bars):

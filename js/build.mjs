@@ -6,7 +6,7 @@ import { build } from "esbuild";
 const STATIC = process.argv[2] ?? "../acestep_nb/widgets/static";
 
 await build({
-  entryPoints: ["src/player.js", "src/region.js", "src/code.js", "src/editor.js", "src/advice.js", "src/alignment.js", "src/strip.js", "src/compare.js"],
+  entryPoints: ["src/player.js", "src/region.js", "src/code.js", "src/editor.js", "src/advice.js", "src/alignment.js", "src/strip.js", "src/compare.js", "src/upload.js"],
   outdir: STATIC,
   bundle: true,
   format: "esm",

@@ -71,7 +71,7 @@ OUTLINE = (
     _part("list", "caption-five-ways", "02_captions: Five ways to a good one",
           "Dice · Format · Thinking · Listen · Simple"),
     _part("table", "caption-sides", "02_captions: Nine sides of a sound",
-          "genre · mood · instruments · timbre · era · production · voice · rhythm · structure"),
+          "style · mood · instruments · texture · era · production · voice · rhythm · structure"),
     _part("list", "caption-seven-rules", "02_captions: Seven habits",
           "specific · Combine · reference · texture · Don't polish · grain · fight"),
     _part("list", "caption-conflicts", "02_captions: Words that fight", "say it twice · story"),

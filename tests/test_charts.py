@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import make_take
@@ -10,12 +12,14 @@ from acestep_nb import (
     Audio,
     InputError,
     RenderOptions,
+    Song,
     asked_and_measured,
     code_strip,
     difference,
     latent_map,
     mix_codes,
     noise_levels,
+    note_map,
     spectrograms,
 )
 from acestep_nb.kinds import KINDS
@@ -88,6 +92,23 @@ def test_asked_and_measured_numbers_stand_in_their_rows():
     assert figure._repr_png_().startswith(PNG)
 
 
+def test_notes_are_bright_where_they_sound_and_ringed_where_they_were_asked_for():
+    times = np.arange(4 * 48_000) / 48_000
+    chord = sum(np.sin(2 * np.pi * hertz * times) for hertz in (220.0, 261.63, 329.63))  # A C E
+    sound = Audio(np.stack([chord, chord]).astype(np.float32) / 4, 48_000)
+    asked = replace(make_take(), audio=sound, song=Song(caption="x", keyscale="A minor"))
+    flat = replace(asked, song=Song(caption="x", keyscale="Gb major"))
+    figure = note_map(
+        {"asked": asked, "flat": flat, "夜": sound, "none": Audio(np.zeros((2, 48_000)), 48_000)}
+    )
+    (axes,) = figure.axes
+    drawn = axes.images[0].get_array()
+    assert [set(np.flatnonzero(row > 0.5)) for row in drawn] == [{0, 4, 9}] * 3 + [set()]
+    rings = [sorted(line.get_xdata()) for line in axes.lines]
+    assert rings == [[0, 2, 4, 5, 7, 9, 11], [1, 3, 5, 6, 8, 10, 11], [], []]
+    assert figure._repr_png_().startswith(PNG)
+
+
 def test_codes_are_drawn_digit_by_digit():
     codes = (0, 7, 8, 63_999)
     figure = code_strip({"one": codes, "other": codes[:2]})
@@ -100,7 +121,7 @@ def test_codes_are_drawn_digit_by_digit():
     assert code_strip({"small": (4095,)}, levels=(8, 8, 8, 8)).axes[0].images[0].get_array().min() == 1
 
 
-@pytest.mark.parametrize("draw", [spectrograms, asked_and_measured, code_strip])
+@pytest.mark.parametrize("draw", [spectrograms, asked_and_measured, note_map, code_strip])
 @pytest.mark.parametrize("values", [{}, dict.fromkeys(range(9)), [1]])
 def test_none_and_too_many_are_refused(draw, values):
     with pytest.raises(InputError, match="1–8 of them"):

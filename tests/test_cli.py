@@ -305,3 +305,10 @@ def test_python_m_and_the_script_are_the_same_program():
     script = Path(sys.executable).with_name("acestep-nb" + (".exe" if os.name == "nt" else ""))
     if script.exists():
         assert subprocess.run([script, "--version"], capture_output=True, text=True).stdout.strip() == told
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake():
+    command = [sys.executable, "-m", "acestep_nb", "download", "--list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as told:
+        told.stdout.close()
+        assert (told.stderr.read(), told.wait(60)) == ("", 0)

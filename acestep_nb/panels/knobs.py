@@ -11,13 +11,16 @@ import ipywidgets
 from acestep_nb.errors import AceStepError
 from acestep_nb.knobs import knob
 from acestep_nb.locales import _
-from acestep_nb.panels.text import Text, box, toggle
+from acestep_nb.panels.text import Text, box, explained, toggle
 
 START = {
     **{"bpm": 100, "keyscale": "C major", "timesignature": "4", "vocal_language": "en", "duration": 30.0},
     **{"inference_steps": 8, "shift": 3.0, "guidance_scale": 7.0},
 }
 """Where a knob stands when a person takes it off Auto for the first time."""
+
+
+_PLACES = 6  # finer than any step: a slider in the browser tells 75.00000000000001
 
 
 class KnobView:
@@ -96,7 +99,10 @@ class TextKnob(KnobView):
 
 
 class AutoKnob(KnobView):
-    """A knob with a header (label, value) and, where the field may stay open, an Auto switch."""
+    """A knob with a header (label, value) and, where the field may stay open, an Auto switch.
+
+    The last of the controls stands below the header, or in it when it ``says`` its label itself.
+    """
 
     def __init__(
         self,
@@ -105,16 +111,18 @@ class AutoKnob(KnobView):
         changed: Callable[[], None],
         lock: threading.RLock,
         controls: list[ipywidgets.Widget],
+        says: bool = False,
     ) -> None:
         super().__init__(owner, name, changed, lock)
-        self.label = Text(self.knob.label, "ace-label", hint=self.knob.help)
         self.told = Text(_("auto"), "ace-told")
         hint = _("{label}: let the model decide", label=self.knob.label)
         self.auto = toggle(_("Auto"), "ace-small", hint=hint, on=self.knob.optional)
         self.auto.layout.display = None if self.knob.optional else "none"
         self._on_change(self.auto, self._switched)
-        header = box([self.label, *controls[:-1], self.told], "ace-head")
-        self.box = box([header, controls[-1], self.auto, self.error], "ace-knob", f"ace-knob-{name}")
+        label = [] if says else [Text(self.knob.label, "ace-label", hint=self.knob.help)]
+        top, below = (controls, []) if says else (controls[:-1], controls[-1:])
+        header = box([*label, *top, self.told], "ace-head")
+        self.box = box([header, *below, self.auto, self.error], "ace-knob", f"ace-knob-{name}")
         self._mark()
 
     @property
@@ -189,14 +197,20 @@ class NumberKnob(AutoKnob):
     @control.setter
     def control(self, value: float | int) -> None:
         self.field.value = self._number(value)
-        self.slider.value = min(max(self.field.value, self.slider.min), self.slider.max)
+        self.slider.value = self._on_slider
+
+    @property
+    def _on_slider(self) -> float | int:
+        """The place of the slider that is nearest to what the field says."""
+        return min(max(self.field.value, self.slider.min), self.slider.max)
 
     def _typed(self, _change: object) -> None:
         self._turned()
 
     def _dragged(self, change: Any) -> None:
-        if not self._filling:
-            self.value = change["new"]
+        """Take what was dragged, but not what a slider that was set from here tells back: its nearest step."""
+        if not self._filling and abs(change["new"] - self._on_slider) > 0.6 * self.slider.step:
+            self.value = round(change["new"], _PLACES)
 
 
 class ChoiceKnob(AutoKnob):
@@ -229,7 +243,7 @@ class SwitchKnob(AutoKnob):
     def __init__(self, owner: type, name: str, changed: Callable[[], None], lock: threading.RLock) -> None:
         rule = knob(owner, name).spoken
         self.tick = ipywidgets.Checkbox(value=False, description=rule.label, indent=False)
-        super().__init__(owner, name, changed, lock, [self.tick])
+        super().__init__(owner, name, changed, lock, [explained(self.tick, rule.help)], says=True)
         self._on_change(self.tick, self._ticked)
 
     @property

@@ -8,11 +8,11 @@ from pathlib import Path
 from acestep_nb.edits import RepaintOptions
 from acestep_nb.history import History
 from acestep_nb.locales import _
-from acestep_nb.panels.sources import upload_button
 from acestep_nb.panels.tasks import EditOptions
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.params import Params
 from acestep_nb.sources import Sounding
+from acestep_nb.widgets.upload import Upload
 
 
 class Opening:
@@ -20,7 +20,9 @@ class Opening:
 
     def __init__(self) -> None:
         self.on_open: Callable[[bytes], object] = lambda _data: None
-        self.button = upload_button(".json", _("Open parameters"), lambda _name, data: self.on_open(data))
+        self.button = Upload(
+            lambda _name, data: self.on_open(data), description=_("Open parameters"), accept=".json"
+        )
 
 
 def fill(form: WorkForm, params: Params, history: History) -> list[str]:

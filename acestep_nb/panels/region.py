@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -20,9 +21,14 @@ _SHORTEST, _LONGEST = REGION_ADVICE
 
 def clock(seconds: float) -> str:
     """Seconds as a person reads them: 81.4 → ``1:21.4``, −3 → ``-0:03``."""
-    minutes, rest = divmod(round(abs(seconds), 2), 60)
-    text = f"{rest:05.2f}".rstrip("0").rstrip(".")
-    return f"{'-' if seconds < 0 else ''}{int(minutes)}:{text}"
+    minutes, rest = divmod(_hundredths(abs(seconds)), 6000)
+    text = f"{rest / 100:05.2f}".rstrip("0").rstrip(".")
+    return f"{'-' if seconds < 0 else ''}{minutes}:{text}"
+
+
+def _hundredths(seconds: float) -> int:
+    """Seconds in hundredths; the same sum as in js/src/dom.js, so that both show the same digits."""
+    return math.floor(seconds * 100 + 0.5)
 
 
 def parse_clock(text: str) -> float | None:
@@ -116,17 +122,18 @@ class RegionForm:
                 self.show(error)
             else:
                 self.show(None)
-                self.told.say("" if start is None or end is None else _length(end - start))
+                self.told.say("" if start is None or end is None else _length(start, end))
             self._changed()
 
 
-def _length(seconds: float) -> str:
-    fits = _SHORTEST <= seconds <= _LONGEST
-    if fits:
-        return f"{seconds:.1f} s"
+def _length(start: float, end: float) -> str:
+    """The length of the region as it is shown: from one shown end to the other."""
+    seconds = (_hundredths(end) - _hundredths(start)) / 100
+    if _SHORTEST <= seconds <= _LONGEST:
+        return f"{seconds:g} s"
     return _(
         "{seconds} s; {shortest}–{longest} s work best",
-        seconds=f"{seconds:.1f}",
+        seconds=f"{seconds:g}",
         shortest=f"{_SHORTEST:g}",
         longest=f"{_LONGEST:g}",
     )

@@ -15,10 +15,11 @@ from acestep_nb.errors import AceStepError, InputError
 from acestep_nb.files import disk_errors, write_atomic
 from acestep_nb.history import History, slug
 from acestep_nb.locales import _
-from acestep_nb.panels.text import Text, box, explained
+from acestep_nb.panels.text import Text, box
 from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
 from acestep_nb.widgets.player import title
+from acestep_nb.widgets.upload import Upload
 
 _LISTED = 60  # newest takes in the list
 _FILE = "file"
@@ -40,7 +41,7 @@ class SoundForm:
         self.list = ipywidgets.Dropdown(
             description=label, options=[(_("none"), ""), (_("a file"), _FILE)], value=""
         )
-        self.upload = upload_button("audio/*", _("Upload"), self._uploaded)
+        self.upload = Upload(self._uploaded, description=_("Upload"), accept="audio/*")
         self.path = ipywidgets.Text(description=_("Path"), placeholder=_("path of a sound file"))
         self.error = Text("", "ace-error")
         row = [Text(label.lower(), "ace-tag"), self.list, self.path]
@@ -143,29 +144,6 @@ def _label(take: Take) -> str:
     words = " ".join(take.song.caption.split())
     short = words if len(words) <= _WORDS else f"{words[:_WORDS].rstrip()}…"
     return f"{title(take, 0)} · {short}" if short else title(take, 0)
-
-
-def upload_button(accept: str, label: str, on_file: Callable[[str, bytes], object]) -> ipywidgets.FileUpload:
-    """A button that hands name and content of each chosen file to ``on_file``, of the same file again, too."""
-    button = ipywidgets.FileUpload(accept=accept, multiple=False, description=label)
-    explained(button, label)  # without words of its own ipywidgets 8 says "null" under the mouse
-    button.add_class("ace-upload")
-
-    def chosen(change: Mapping[str, Any]) -> None:
-        files = _uploads(change["new"])
-        button.set_trait("value", type(change["new"])())  # else the same file would be no change
-        for name, data in files:
-            on_file(name, data)
-
-    button.observe(chosen, "value")
-    return button
-
-
-def _uploads(value: Any) -> list[tuple[str, bytes]]:
-    """Names and contents of what an upload button holds, in ipywidgets 7 (a dict) and 8 (a tuple)."""
-    if isinstance(value, Mapping):
-        return [(str(name), bytes(item["content"])) for name, item in value.items()]
-    return [(str(item["name"]), bytes(item["content"])) for item in value]
 
 
 def _kept_upload(folder: Path, name: str, data: bytes) -> Path:

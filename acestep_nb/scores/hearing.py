@@ -25,7 +25,7 @@ _FINE = np.linspace(0.985, 1.015, 121)
 _PULSE = 0.08  # autocorrelation below which there is no beat
 _LOWEST_NOTE, _HIGHEST_NOTE = 36, 72  # MIDI; higher up, overtones outnumber notes
 _BEGINNING, _EMPHASIS = 3.0, 4.0  # seconds that count so many times: music tends to begin on its tonic
-_NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 # How well each pitch class fits a key, tonic first: the listening experiments of Krumhansl and Kessler (1982)
 _PROFILES = {
     "major": (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
@@ -86,6 +86,19 @@ def _onsets(audio: Audio) -> Array:
 
 def keyscale(audio: Audio) -> str | None:
     """Tonic and mode, such as `A minor`: the key whose pitch profile fits best; None where there is no pitch."""
+    chroma = pitch_classes(audio)
+    if chroma.max(initial=0.0) <= 1e-6 or np.ptp(chroma) <= 1e-3 * chroma.max():
+        return None
+    fits = {
+        f"{NOTES[tonic]} {mode}": np.corrcoef(chroma, np.roll(profile, tonic))[0, 1]
+        for mode, profile in _PROFILES.items()
+        for tonic in range(12)
+    }
+    return max(fits, key=lambda key: float(fits[key]))
+
+
+def pitch_classes(audio: Audio) -> Array:
+    """How much of each of the twelve notes from C to B there is, in any octave; the beginning counts more."""
     hertz = np.fft.rfftfreq(_LONG_WINDOW, 1 / _RATE)[1:]
     midi = 69 + 12 * np.log2(hertz / 440)
     note = np.round(midi).astype(int)
@@ -98,14 +111,7 @@ def keyscale(audio: Audio) -> str | None:
         weights = np.where(np.arange(len(power)) < left, _EMPHASIS, 1.0)
         chroma += weights @ (np.sqrt(power) @ table)
         left -= len(power)
-    if chroma.max(initial=0.0) <= 1e-6 or np.ptp(chroma) <= 1e-3 * chroma.max():
-        return None
-    fits = {
-        f"{_NOTES[tonic]} {mode}": np.corrcoef(chroma, np.roll(profile, tonic))[0, 1]
-        for mode, profile in _PROFILES.items()
-        for tonic in range(12)
-    }
-    return max(fits, key=lambda key: float(fits[key]))
+    return chroma
 
 
 def _spectra(audio: Audio, window: int, hop: int) -> Iterator[Array]:

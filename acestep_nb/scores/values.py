@@ -25,6 +25,12 @@ BANDS = {
     "treble": (6000.0, 20000.0),
 }
 """Bands of a sound's balance by name, each from and to in Hz."""
+WEAK = 0.5
+"""Below this share of what is usual in its song a line counts as weak.
+
+Scores have no scale of their own (they are stretched to each take), so a line is held against the other lines of
+its take. Lines that are sung lie within a fifth of the median there; one that is cut off or left out is far below.
+"""
 _NOT_KEPT = {"kept": False}
 
 
@@ -50,6 +56,11 @@ class Line:
         if self.end <= self.start:
             return -1.0
         return self.score if self.heard is None else min(self.score, self.heard)
+
+    @property
+    def bar(self) -> float | None:
+        """The clarity as a bar shows it, 0–1: nothing at all below 0."""
+        return None if self.clarity is None else max(self.clarity, 0.0)
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,13 @@ class Scores:
         """The line that is sung least clearly, if any is to be sung."""
         known = [line for line in self.lines if line.clarity is not None]
         return min(known, key=lambda line: line.clarity or 0.0, default=None)
+
+    @property
+    def weak_lines(self) -> tuple[Line, ...]:
+        """The lines that a person should look at: not sung, or less than half as clear (`WEAK`) as is usual here."""
+        known = [(line, line.clarity) for line in self.lines if line.clarity is not None]
+        usual = np.median([clarity for line, clarity in known if line.end > line.start] or [0.0])
+        return tuple(line for line, clarity in known if clarity <= max(0.0, WEAK * usual))
 
     def to_json(self) -> str:
         """The scores as kept in `scores.json`: everything but the map."""

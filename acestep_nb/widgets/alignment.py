@@ -24,14 +24,14 @@ class AlignmentMap(Spoken):
     """Line by line how lyrics and music belong together; pressing a line makes its time the ``region``.
 
     Each line shows its words, its tokens against time with the path that score and map are read along, and a bar
-    of its clarity, 0–1; the worst line is marked. ``chosen_line`` is the number of the pressed line, from 0 (None:
+    of its clarity, 0–1; weak lines are marked. ``chosen_line`` is the number of the pressed line, from 0 (None:
     none), and may be set; ``region`` is its (start, end) in seconds, None for a line that is not sung.
     """
 
     _esm = _STATIC / "alignment.js"
     _css = _STYLE
     says: ClassVar[tuple[str, ...]] = (
-        later("lowest"),
+        later("weak"),
         later("{text}: {start} to {end}"),
         later("{text}: {start} to {end}, score {score}"),
         later("seconds"),
@@ -103,13 +103,14 @@ class ScoreStrip(Spoken):
 
 
 def _lines(scores: Scores, found: Alignment) -> list[dict[str, Any]]:
+    weak = scores.weak_lines
     return [
         {
             "text": line.text,
             "start": line.start,
             "end": line.end,
-            "score": None if line.clarity is None else max(line.clarity, 0.0),
-            "worst": line is scores.worst_line,
+            "score": line.bar,
+            "weak": line in weak,
             **_picture(found, row),
         }
         for line, row in zip(scores.lines, rows_of_lines(found.texts), strict=True)

@@ -29,9 +29,10 @@ class Compare(Spoken):
     """Up to eight takes (or plain ``Audio``) that play together, of which one is heard: ``heard`` is its number from 0.
 
     Keys 1–8 switch without a gap, space plays, arrows move, s stars, x rejects, d tells what differs from the take
-    that was heard before. All are brought to one loudness (:func:`acestep_nb.levels.matched_gains`) unless
-    ``matched`` is off. ``labels`` name them otherwise than by their number; ``on_mark`` is called with the take and
-    its new marks. Sound is sent when Play is first pressed, and is never stored in the notebook.
+    that was heard before; only takes of a project can be marked, and only keys that do something are named. All
+    are brought to one loudness (:func:`acestep_nb.levels.matched_gains`) unless ``matched`` is off. ``labels`` name
+    them otherwise than by their number; ``on_mark`` is called with the take and its new marks. Sound is sent when
+    Play is first pressed, and is never stored in the notebook.
     Raises ``InputError`` for no takes and for more than eight.
     """
 
@@ -50,7 +51,13 @@ class Compare(Spoken):
         later("Rejected"),
         later("{action}: {title}"),
         later("What differs"),
-        later("Keys: 1–{count} switch · space plays · ← → move · s star · x reject · d what differs"),
+        later("Keys: {keys}"),
+        later("1–{count} switch"),
+        later("space plays"),
+        later("← → move"),
+        later("s star"),
+        later("x reject"),
+        later("d what differs"),
         later(
             "The kernel does not answer: it is busy or was restarted. Wait for it, or run this cell again."
         ),
@@ -134,7 +141,13 @@ def _tracks(takes: list[Take | Audio], titles: list[str]) -> list[dict[str, Any]
     whole = [take for take, sound in zip(takes, sounds) if not sound["problem"]]
     gains = iter(matched_gains(whole))
     return [
-        {"title": name, "gain": 0.0 if sound["problem"] else next(gains), **sound, **_marks(take)}
+        {
+            "title": name,
+            "made": isinstance(take, Take),
+            "gain": 0.0 if sound["problem"] else next(gains),
+            **sound,
+            **_marks(take),
+        }
         for take, sound, name in zip(takes, sounds, titles)
     ]
 

@@ -59,7 +59,7 @@ class TextEditor(Spoken):
     ) -> None:
         """Show hints (``key``, ``severity``, ``message``, ``start``, ``end``, ``fix``), measures and words.
 
-        ``fix`` is what the hint's button says, empty for none. ``lines`` has ``count``, ``score`` and ``worst``
+        ``fix`` is what the hint's button says, empty for none. ``lines`` has ``count``, ``score`` and ``weak``
         of each line; ``chosen`` are the words of the palette that the text holds.
         """
         self._revision += 1  # so that the browser draws again even what is the same

@@ -24,6 +24,7 @@ class Player(SoundWidget):
     """A card with a waveform and a play button for each take (or plain ``Audio``) that it is given.
 
     Peaks travel with the widget, so the waveform is there at once; the sound follows when it is asked for.
+    ``labels`` name the cards otherwise than by their number.
     """
 
     _esm = _STATIC / "player.js"
@@ -41,18 +42,21 @@ class Player(SoundWidget):
     selected = traitlets.Unicode("").tag(sync=True)
     empty = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, takes: Take | Audio | Iterable[Take | Audio] = (), **traits: Any) -> None:
+    def __init__(
+        self, takes: Take | Audio | Iterable[Take | Audio] = (), labels: Iterable[str] = (), **traits: Any
+    ) -> None:
         super().__init__(**{"empty": _("Nothing to play."), **traits})
-        self.show([takes] if isinstance(takes, Take | Audio) else takes)
+        self.show([takes] if isinstance(takes, Take | Audio) else takes, labels)
 
-    def show(self, takes: Iterable[Take | Audio]) -> None:
+    def show(self, takes: Iterable[Take | Audio], labels: Iterable[str] = ()) -> None:
         """Show these takes, in this order, instead of those before; a sound that stays plays on."""
         with self._guard:
             listed = list(takes)
             self._sounds = {self.key(take, number): take for number, take in enumerate(listed, 1)}
-            self.cards = [
-                self.card(key, take, number) for number, (key, take) in enumerate(self._sounds.items(), 1)
-            ]
+            cards = [self.card(key, take, at) for at, (key, take) in enumerate(self._sounds.items(), 1)]
+            names = list(labels)
+            named = [card | {"title": name} for card, name in zip(cards, names)]
+            self.cards = named + cards[len(names) :]
 
     def key(self, take: Take | Audio, number: int) -> str:
         """What the browser calls this sound: the take's name once it is kept, else its place in the list."""

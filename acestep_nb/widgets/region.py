@@ -97,9 +97,9 @@ def _lines(scores: Scores | None) -> list[dict[str, Any]]:
     """The lines that are given time, in their order."""
     if scores is None:
         return []
-    worst = scores.worst_line
+    weak = scores.weak_lines
     return [
-        {"text": line.text, "start": line.start, "end": line.end, "score": line.score, "worst": line is worst}
+        {"text": line.text, "start": line.start, "end": line.end, "score": line.bar, "weak": line in weak}
         for line in scores.lines
         if line.end > line.start
     ]

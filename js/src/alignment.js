@@ -1,5 +1,5 @@
 import { onThemeChange } from "./colours.js";
-import { clock, element } from "./dom.js";
+import { clock, element, finely } from "./dom.js";
 import { ownKeys } from "./keys.js";
 import { speaker } from "./words.js";
 
@@ -10,7 +10,7 @@ const TICKS = [0, 0.25, 0.5, 0.75, 1];
 class Line {
   constructor(model, data, number) {
     const t = speaker(model);
-    const told = { text: data.text, start: clock(data.start), end: clock(data.end), score: data.score?.toFixed(2) };
+    const told = { text: data.text, start: finely(data.start), end: finely(data.end), score: data.score?.toFixed(2) };
     const label = t(data.score === null ? "{text}: {start} to {end}" : "{text}: {start} to {end}, score {score}", told);
     const choose = () => {
       model.set("chosen_line", model.get("chosen_line") === number ? null : number);
@@ -62,9 +62,9 @@ function score(data, t) {
   const filled = element("i");
   filled.style.width = `${100 * data.score}%`;
   cell.append(element("span", { class: "ace-map-bar" }, filled), data.score.toFixed(2));
-  if (data.worst) {
-    cell.classList.add("ace-map-worst");
-    cell.append(element("b", {}, t("lowest")));
+  if (data.weak) {
+    cell.classList.add("ace-map-weak");
+    cell.append(element("b", {}, t("weak")));
   }
   return cell;
 }

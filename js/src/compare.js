@@ -35,12 +35,32 @@ class Comparison {
     this.differ = element("button", { class: "ace-quiet", type: "button", onclick: () => this.tell() }, t("What differs"));
     this.rows = this.tracks.map((track, number) => this.row(track, number));
     this.message = element("p", { class: "ace-message", role: "status" });
-    this.keys = element("p", { class: "ace-muted ace-compare-keys" });
-    this.keys.textContent = t("Keys: 1–{count} switch · space plays · ← → move · s star · x reject · d what differs", { count: this.tracks.length });
-    const head = element("header", {}, this.button, this.time, this.slider, match, this.differ);
+    this.keys = element("p", { class: "ace-muted ace-compare-keys" }, this.help());
+    const head = element("header", {}, this.button, this.time, this.slider, match);
+    if (this.tellable) head.append(this.differ);
     el.classList.add("ace", "ace-compare");
     el.setAttribute("tabindex", "-1");
     el.append(head, ...this.rows.map(({ node }) => node), this.message, this.keys);
+  }
+
+  /** Whether there are two takes, which can tell what one was made with otherwise than the other. */
+  get tellable() {
+    return this.tracks.filter(({ made }) => made).length > 1;
+  }
+
+  /** The keys that do something here. */
+  help() {
+    const { t } = this;
+    const count = this.tracks.length;
+    const keys = [
+      count > 1 && t("1–{count} switch", { count }),
+      t("space plays"),
+      t("← → move"),
+      ...(this.tracks.some(({ starred }) => starred !== null) ? [t("s star"), t("x reject")] : []),
+      this.tellable && t("d what differs"),
+    ];
+    const whole = keys.filter(Boolean).map((key) => key.replaceAll(" ", "\u00a0")); // a line ends between keys
+    return t("Keys: {keys}", { keys: whole.join(" · ") });
   }
 
   row({ title, duration, peaks, problem }, number) {
@@ -92,7 +112,7 @@ class Comparison {
     else if (event.key in STEPS && event.target !== this.slider) this.deck.seek(this.deck.now + STEPS[event.key]);
     else if (event.key === "s") this.mark("starred", heard);
     else if (event.key === "x") this.mark("rejected", heard);
-    else if (event.key === "d") this.tell();
+    else if (event.key === "d" && this.tellable) this.tell();
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -22,10 +22,20 @@ export function icon(path) {
   return svg;
 }
 
-/** Seconds as minutes and seconds: 65.2 → "1:05", or with so many places behind the point. */
-export function clock(seconds, places = 0) {
-  const unit = 10 ** places;
-  const steps = places ? Math.round(Math.abs(seconds) * unit) : Math.floor(Math.abs(seconds));
-  const rest = ((steps / unit) % 60).toFixed(places).padStart(places ? places + 3 : 2, "0");
-  return `${seconds < 0 ? "-" : ""}${Math.floor(steps / unit / 60)}:${rest}`;
+/** Whole seconds as minutes and seconds: 65.2 → "1:05". */
+export function clock(seconds) {
+  const whole = Math.floor(Math.abs(seconds));
+  return `${seconds < 0 ? "-" : ""}${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/** Seconds in hundredths; the same sum as in panels/region.py, so that both show the same digits. */
+export function hundredths(seconds) {
+  return Math.floor(seconds * 100 + 0.5);
+}
+
+/** Seconds as a person types them, to a hundredth: 81.4 → "1:21.4", −3 → "-0:03". */
+export function finely(seconds) {
+  const steps = hundredths(Math.abs(seconds));
+  const [whole, part] = [Math.floor(steps / 100), String(steps % 100).padStart(2, "0").replace(/0+$/, "")];
+  return `${clock(Math.sign(seconds) * whole)}${part && `.${part}`}`;
 }

@@ -1,4 +1,4 @@
-import { clock, element } from "./dom.js";
+import { element, finely } from "./dom.js";
 
 /** The lines of the lyrics in their places below a waveform; the one that is sung stands out, pressing one picks it. */
 export class Lines {
@@ -21,11 +21,11 @@ export class Lines {
   button(line, duration) {
     const { text, start, end, score } = line;
     const told = score === null ? "" : `, ${score.toFixed(2)}`;
-    const label = this.t("{text}: {start} to {end}", { text, start: clock(start, 1), end: clock(end, 1) }) + told;
+    const label = this.t("{text}: {start} to {end}", { text, start: finely(start), end: finely(end) }) + told;
     const button = element("button", { class: "ace-sung-line", type: "button", title: label, "aria-label": label, dir: "auto", onclick: () => this.pick(line) }, text);
     button.style.left = `${(100 * start) / duration}%`;
     button.style.width = `${(100 * Math.max(end - start, 0)) / duration}%`;
-    button.classList.toggle("ace-sung-worst", line.worst);
+    button.classList.toggle("ace-sung-weak", line.weak);
     if (score !== null) button.style.setProperty("--ace-score", String(score));
     return button;
   }

@@ -11,7 +11,7 @@ export class Mirror {
     this.node = element("div", { class: "ace-mirror", "aria-hidden": "true" });
   }
 
-  /** `marks` are `{start, end, severity}` in UTF-16 units, `lines` one `{count, score, worst}` each. */
+  /** `marks` are `{start, end, severity}` in UTF-16 units, `lines` one `{count, score, weak}` each. */
   draw(text, marks, lines) {
     let start = 0;
     const rows = text.split("\n").map((line, number) => {
@@ -37,7 +37,7 @@ function pieces(line, start, marks) {
   });
 }
 
-function gutter({ count, score, worst } = {}) {
+function gutter({ count, score, weak } = {}) {
   if (count === undefined) return [];
   const bar = element("span", { class: "ace-align" });
   if (score !== null) {
@@ -46,7 +46,7 @@ function gutter({ count, score, worst } = {}) {
     bar.append(filled);
     bar.classList.add("ace-scored");
   }
-  bar.classList.toggle("ace-worst", worst);
+  bar.classList.toggle("ace-weak", weak);
   return [element("span", { class: "ace-syllables ace-numbers" }, count === null ? "" : String(count)), bar];
 }
 

@@ -1,7 +1,7 @@
 import WaveSurfer from "wavesurfer.js";
 import Regions from "wavesurfer.js/dist/plugins/regions.esm.js";
 import { onThemeChange, waveColours } from "./colours.js";
-import { clock, element } from "./dom.js";
+import { clock, element, finely, hundredths } from "./dom.js";
 import { Lines } from "./lines.js";
 import { Playback } from "./playback.js";
 import { snapped } from "./snap.js";
@@ -113,9 +113,8 @@ export class Stage {
 
   /** Make this the region. */
   take([start, end]) {
-    const round = (seconds) => Math.round(seconds * 1000) / 1000;
     if (end - start < SHORTEST) return;
-    this.model.set("region", [round(start), round(end)]);
+    this.model.set("region", [start, end].map((seconds) => hundredths(seconds) / 100));
     this.model.save_changes();
     this.showRegion();
   }
@@ -129,7 +128,7 @@ export class Stage {
     this.drawn = this.shown = null;
     if (!region || !this.surfer.getDuration()) return;
     const [start, end] = region;
-    this.told.textContent = this.t("region {start}–{end} · {seconds} s", { start: clock(start, 1), end: clock(end, 1), seconds: (end - start).toFixed(1) });
+    this.told.textContent = this.t("region {start}–{end} · {seconds} s", { start: finely(start), end: finely(end), seconds: (hundredths(end) - hundredths(start)) / 100 });
     const [from, to] = [Math.max(0, start), Math.min(data.duration, end)];
     if (from >= to) return;
     this.placing = true;

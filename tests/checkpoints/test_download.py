@@ -119,8 +119,10 @@ def test_the_list(hub, tmp_path, capsys):
     assert rows.keys() >= {known.name for known in models()} | {"nano"}
     assert rows["acestep-5Hz-lm-0.6B"]["trouble"] == "its download is not finished"
     assert rows["nano"]["folder"] and not rows["nano"]["trouble"] and rows["vae"]["folder"] is None
-    words = run(capsys, "--list")[1]
-    assert "! its download is not finished" in words and len(words.splitlines()) == len(rows)
+    head, *lines = run(capsys, "--list")[1].splitlines()
+    assert head.split() == ["model", "role", "size", "state", "what", "it", "is"] and len(lines) == len(rows)
+    column = head.index("state")
+    assert {line[column:].split("  ")[0] for line in lines} == {"-", "here", "! its download is not finished"}
     assert hub.got == []
 
 

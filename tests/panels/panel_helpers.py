@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
 
 import ipywidgets
 
 from acestep_nb import Song
 from acestep_nb.panels import Panel
+from acestep_nb.widgets.upload import Upload
 
 WORDS = Song(caption="rainy night", lyrics="[Verse]\nla la la", bpm=76, duration=10)
 
@@ -43,15 +43,12 @@ def send(panel: Panel, kind: str, key: str, **more: object) -> None:
     panel._view.grid._handle_custom_msg({"kind": kind, "id": key, **more}, [])
 
 
-def upload(field: ipywidgets.FileUpload, name: str, data: bytes) -> None:
-    """What the browser sends when a file was chosen, in ipywidgets 8 and 7."""
-    about = {"name": name, "type": "", "size": len(data)}
-    if isinstance(field.value, tuple):
-        now = datetime.now(timezone.utc)
-        field.value = ({**about, "last_modified": now, "content": memoryview(data)},)
-    else:
-        field.metadata, field.data = [about], [data]
-        field._counter += 1
+def upload(field: Upload, name: str, data: bytes) -> None:
+    """What the browser sends when a file was chosen: pieces of it, here two."""
+    half = len(data) // 2
+    for begin, piece in ((0, data[:half]), (half, data[half:])):
+        message = {"kind": "piece", "name": name, "size": len(data), "begin": begin}
+        field._handle_custom_msg(message, [memoryview(piece)])
 
 
 def said(widget: ipywidgets.Widget) -> str:

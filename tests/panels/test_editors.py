@@ -151,7 +151,7 @@ def test_scores_stand_beside_the_lines_they_were_made_for():
     editor = SongEditor(Song(lyrics="[Verse]\nla\nnew\n la "), scores=Scores("", SIGNAL, lines=lines))
     beside = editor.form.lyrics.area.advice["lines"]
     assert [line["score"] for line in beside] == [None, 0.8, None, 0.2]
-    assert [line["worst"] for line in beside] == [False, False, False, True]
+    assert [line["weak"] for line in beside] == [False, False, False, True]
     editor.scores = None
     assert {line["score"] for line in editor.form.lyrics.area.advice["lines"]} == {None}
     assert lines_of(["la"], None) == [None]

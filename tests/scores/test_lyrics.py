@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -174,3 +176,37 @@ def test_the_worst_line_is_one_that_is_not_sung_then_the_one_least_clear():
     assert Scores("", SIGNAL, lines=(tag, good, bad, late)).worst_line is late
     assert Scores("", SIGNAL, lines=(Line("b", 1, 2, 0.9), Line("c", 2, 3, 0.2))).worst_line.text == "c"
     assert Scores("", SIGNAL, lines=(tag,)).worst_line is None
+
+
+def test_a_line_is_weak_when_it_is_not_sung_or_far_below_the_others():
+    def weak(*lines: Line) -> list[str]:
+        return [line.text for line in Scores("", SIGNAL, lines=lines).weak_lines]
+
+    tag, good, fair = Line("[A]", 0, 1), Line("good", 1, 2, 0.3), Line("fair", 2, 3, 0.2)
+    poor, wrong = Line("poor", 3, 4, 0.12), Line("wrong", 4, 5, 0.3, -0.1)
+    cut = [Line("cut", 5, 5, 0.0), Line("off", 5, 5, 0.0), Line("too", 5, 5, 0.9)]
+    assert weak(tag, good, good, fair) == weak(tag) == weak(good) == []
+    assert weak(good, good, fair, poor) == ["poor"], "held against the other lines, not against a scale"
+    assert weak(tag, good, good, wrong) == ["wrong"] and weak(Line("none", 0, 1, 0.0)) == ["none"]
+    assert weak(good, fair, *cut) == ["cut", "off", "too"], "lines without time do not say what is usual"
+    assert [line.bar for line in (tag, good, wrong)] == [None, 0.3, 0.0]
+
+
+def test_every_picture_marks_the_same_lines():
+    from acestep_nb import AlignmentMap, RegionPlayer, Song, alignment_map
+    from acestep_nb.panels import SongEditor
+
+    texts = ("[V]", "\n", "la", "\n", "lo", "\n", "li")
+    found, measured = aligned(texts, stepped(texts), 7.0)
+    sung = [
+        replace(line, heard=value) for line, value in zip(lines(found), (None, 0.4, -0.2, 0.5), strict=True)
+    ]
+    scores = Scores("", SIGNAL, measured.score, lines=tuple(sung), alignment=found)
+    expected = [(line.text, line.bar, line.text == "lo") for line in sung]
+    for drawn in (AlignmentMap(scores).lines, RegionPlayer(None, scores=scores).lines):
+        assert [(line["text"], line["score"], line["weak"]) for line in drawn] == expected
+    editor = SongEditor(Song(lyrics="[V]\nla\nlo\nli"), scores=scores)
+    beside = editor.form.lyrics.area.advice["lines"]
+    assert [(line["score"], line["weak"]) for line in beside] == [told[1:] for told in expected]
+    bars = alignment_map(scores).axes[1].patches
+    assert [bool(bar.get_hatch()) for bar in bars] == [told[2] for told in expected]

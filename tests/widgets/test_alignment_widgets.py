@@ -51,7 +51,7 @@ def scores():
 def test_each_line_brings_its_own_part_of_the_map(scores):
     drawn = AlignmentMap(scores).lines
     assert [line["text"] for line in drawn] == [line.text for line in scores.lines]
-    assert [line["worst"] for line in drawn] == [False, True, False]
+    assert [line["weak"] for line in drawn] == [False, True, False]
     assert [line["rows"] for line in drawn] == [2, 3, 3]
     for line, row in zip(drawn, (slice(0, 2), slice(2, 5), slice(5, 8)), strict=True):
         sent = np.frombuffer(line["energy"], np.uint8).reshape(line["rows"], -1) / 255
@@ -155,7 +155,7 @@ def test_a_browser_draws_the_map_and_presses_a_line(page, scores, dark):
     assert rows.count() == 3 and page.locator("b", has_text="夜").count() == 0, "words are never HTML"
     assert rows.nth(2).get_attribute("aria-label").startswith("<b>夜</b> 🎵 of many words that go on: 0:0")
     assert "score 0.00" in rows.nth(1).get_attribute("aria-label")
-    assert rows.nth(1).locator("b").inner_text() == "lowest"
+    assert rows.nth(1).locator("b").inner_text() == "weak"
     picture = pixels(page, ".ace-map-line:nth-child(3) .ace-map-picture")
     ground, columns = np.median(picture), picture.shape[1]
     inked = np.abs(picture - ground) > 40

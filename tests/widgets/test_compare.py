@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from browser import chromium  # noqa: F401
 from test_player import listening
 
 from acestep_nb import Audio, Compare, History, InputError, Song
 from acestep_nb.marks import Marks
+
+RUN = """async ([source, state]) => {
+  const bytes = (text) => new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+  for (const track of state.tracks) track.peaks = bytes(track.peaks);
+  const [get, send, none] = [(name) => state[name], (message) => window.sent.push(message), () => {}];
+  const { default: widget } = await import("data:text/javascript;base64," + source);
+  window.sent = [];
+  widget.render({ model: { get, send, on: none, off: none }, el: document.getElementById("widget") });
+}"""
 
 
 def press(widget: Compare, kind: str, number: object, **more: object) -> None:
@@ -121,3 +132,34 @@ def test_a_loud_take_is_not_better_for_being_loud(make_take):
     quiet = replace(loud, audio=Audio(loud.audio.samples / 10, 48_000), latents=loud.latents)
     gains = [track["gain"] for track in Compare([loud, quiet]).tracks]
     assert gains[1] - gains[0] == pytest.approx(20, abs=0.05)
+
+
+@pytest.mark.ui
+def test_only_keys_that_do_something_are_named(chromium, project, make_take):  # noqa: F811
+    from playwright.sync_api import sync_playwright
+
+    silence = Audio(np.zeros((2, 480)), 48_000)
+    expected = {
+        "Keys: 1–2 switch · space plays · ← → move · s star · x reject · d what differs": project.takes,
+        "Keys: 1–3 switch · space plays · ← → move · d what differs": [make_take(), make_take(), silence],
+        "Keys: 1–2 switch · space plays · ← → move": [make_take(), silence],
+        "Keys: space plays · ← → move": [silence],
+    }
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        for words, takes in expected.items():
+            widget = Compare(takes)
+            state = {name: value for name, value in widget.get_state().items() if not name.startswith("_")}
+            text = json.dumps(state, default=lambda data: base64.b64encode(data).decode())
+            page.set_content('<div id="widget"></div>')
+            page.evaluate(RUN, [base64.b64encode(widget._esm.encode()).decode(), json.loads(text)])
+            assert page.locator(".ace-compare-keys").inner_text().replace("\xa0", " ") == words
+            tells = "differs" in words
+            assert page.get_by_role("button", name="What differs").count() == tells
+            page.locator("#widget").focus()
+            for key in "sxd":
+                page.keyboard.press(key)
+            kinds = [message["kind"] for message in page.evaluate("window.sent")]
+            assert kinds == (["starred", "rejected"] if "star" in words else []) + ["differ"] * tells
+        browser.close()

@@ -70,6 +70,6 @@ def test_the_cursor_is_put_by_a_message():
 
 def test_a_long_text_travels_light():
     made, _heard = editor(value="la la la\n" * 455, measured=True)
-    made.advise([], [{"count": 3, "score": None, "worst": False}] * 456)
+    made.advise([], [{"count": 3, "score": None, "weak": False}] * 456)
     state = {name: made.get_state()[name] for name in ("value", "advice", "palette", "words")}
     assert len(json.dumps(state)) < 40_000

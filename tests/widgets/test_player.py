@@ -30,6 +30,15 @@ def ask(player: Player, key: str) -> None:
     player._handle_custom_msg({"kind": "sound", "id": key, "request": "r1"}, [])
 
 
+def test_labels_stand_before_numbers(make_take):
+    takes = [make_take(seed=seed) for seed in (1, 2)]
+    assert [card["title"] for card in Player(takes, ["<b>quiet"]).cards] == ["<b>quiet", "Take 2"]
+    player = Player(takes, {"one": 1, "two": 2, "three": 3})
+    assert [card["title"] for card in player.cards] == ["one", "two"], "keys of a dict are labels, too"
+    player.show(takes)
+    assert [card["title"] for card in player.cards] == ["Take 1", "Take 2"]
+
+
 def test_a_card_says_what_the_take_is(make_take):
     song = Song(caption="rainy night", bpm=76, keyscale="Am", timesignature="6/8", vocal_language="zh")
     (card,) = Player(replace(make_take(seed=7, seconds=0.5), song=song)).cards

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import chromium  # noqa: F401
 
 from acestep_nb import Audio, History, RegionPlayer, Song
+from acestep_nb.panels import region
 from acestep_nb.scores.keeping import keep
 from acestep_nb.scores.values import Line, Scores, Signal
 
@@ -42,11 +45,11 @@ def test_a_take_is_shown_with_its_lines_and_bars(make_take, tmp_path):
     keep(kept.folder, SCORES)
     player = RegionPlayer(kept)
     assert player.sound["title"] == "Take 1" and player.sound["duration"] == 4 and player.sound["bar"] == 1.5
-    assert [(line["text"], line["worst"]) for line in player.lines] == [
+    assert [(line["text"], line["weak"]) for line in player.lines] == [
         ("[Verse]", False),
         ("la <b>", False),
-        ("lo", False),
-    ], "a line without time has no place; it is the worst here"
+        ("lo", True),
+    ], "a line without time has no place"
     assert RegionPlayer(take, scores=SCORES).lines == player.lines
 
 
@@ -103,23 +106,83 @@ def test_a_damaged_take_says_so(make_take, tmp_path):
 
 SNAP = """
 import { snapped } from "%s/src/snap.js";
-import { clock } from "%s/src/dom.js";
+import { clock, finely, hundredths } from "%s/src/dom.js";
 const lines = [{start: 0.5, end: 2}, {start: 2, end: 3.5}, {start: 4, end: 6}];
 const cases = [
     [[0.6, 3.2], "off"], [[0.6, 3.2], "line"], [[3.4, 3.5], "line"], [[0.6, 3.2], "bar"], [[0.9, 1.1], "bar"],
     [[5, 30], "bar"]];
 console.log(JSON.stringify([
     cases.map(([ends, mode]) => snapped(ends, mode, lines, 1.5, 7)),
-    [clock(65.26), clock(65.26, 1), clock(59.97, 1), clock(-3.04, 1), clock(600)]]));
+    [clock(65.26), clock(-3.9), clock(600)],
+    %s.map((seconds) => [finely(seconds), hundredths(seconds)])]));
 """
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_ends_are_brought_to_lines_and_bars():
-    script = SNAP % (JS.as_uri(), JS.as_uri())
+    times = [0, 3, 65.26, 81.4, 59.997, -3, -3.04, 0.125, 1.005, 1.115, 2.675, 4.885, 600.05, 1.2345]
+    script = SNAP % (JS.as_uri(), JS.as_uri(), times)
     told = subprocess.run(
         ["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True
     )
-    ends, clocks = json.loads(told.stdout)
+    ends, clocks, fine = json.loads(told.stdout)
     assert ends == [[0.6, 3.2], [0.5, 3.5], [3.4, 3.5], [0, 3], [0.9, 1.1], [4.5, 7]]
-    assert clocks == ["1:05", "1:05.3", "1:00.0", "-0:03.0", "10:00"]
+    assert clocks == ["1:05", "-0:03", "10:00"]
+    assert [text for text, _ in fine[:7]] == [
+        "0:00",
+        "0:03",
+        "1:05.26",
+        "1:21.4",
+        "1:00",
+        "-0:03",
+        "-0:03.04",
+    ]
+    assert [text for text, _ in fine] == [region.clock(seconds) for seconds in times], (
+        "the field says the same"
+    )
+    lengths = [region._length(start, 0.0).split()[0] for start in times]
+    assert lengths == [f"{-steps / 100:g}" for _, steps in fine]
+
+
+RUN = """async ([source, state]) => {
+  const bytes = (text) => new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+  state.sound.peaks = bytes(state.sound.peaks);
+  const heard = {};
+  const set = (name, value) => { state[name] = value; heard["change:" + name]?.(); };
+  const on = (name, react) => { heard[name] = react; };
+  window.model = { get: (name) => state[name], set, on, off: () => {}, save_changes: () => {} };
+  const { default: widget } = await import("data:text/javascript;base64," + source);
+  widget.render({ model, el: document.getElementById("widget") });
+}"""
+
+
+@pytest.mark.ui
+def test_a_browser_tells_the_region_as_the_fields_do_and_marks_weak_lines(chromium, make_take):  # noqa: F811
+    from playwright.sync_api import sync_playwright
+
+    player = RegionPlayer(make_take(seconds=4), scores=SCORES)
+    state = {name: value for name, value in player.get_state().items() if not name.startswith("_")}
+    text = json.dumps(state, default=lambda data: base64.b64encode(data).decode())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 900, "height": 300})
+        page.set_content(f'<div id="widget"></div><style>{player._css}</style>')
+        page.evaluate(RUN, [base64.b64encode(player._esm.encode()).decode(), json.loads(text)])
+        told = page.locator(".ace-region-told")
+        page.wait_for_function("document.querySelector('.ace-wave').clientHeight > 50")
+        assert told.is_hidden() and page.locator(".ace-sung-weak").all_inner_texts() == ["lo"]
+        for start, end in ((1.234, 3.885), (0.125, 3.0), (-1.5, 2.675)):
+            page.evaluate("ends => window.model.set('region', ends)", [start, end])
+            length = region._length(start, end).split(";")[0]
+            assert told.inner_text() == f"region {region.clock(start)}–{region.clock(end)} · {length}"
+        page.get_by_role("button", name="la <b>").click()
+        assert page.evaluate("window.model.get('region')") == [0.5, 2]
+        box = page.locator(".ace-wave").bounding_box()
+        page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 40, steps=5)
+        page.mouse.move(box["x"] + 0.9137 * box["width"], box["y"] + 40, steps=5)
+        page.mouse.up()
+        drawn = page.evaluate("window.model.get('region')")
+        assert drawn == pytest.approx([2.4, 3.65], abs=0.1) and drawn == [round(end, 2) for end in drawn]
+        browser.close()

@@ -140,12 +140,12 @@ class LyricsKnob(EditorKnob):
     def _about(self, song: Song) -> dict[str, Any]:
         counts = line_syllables(song)
         texts = song.lyrics.split("\n")
-        worst = None if self._scores is None else self._scores.worst_line
+        weak = () if self._scores is None else self._scores.weak_lines
         lines = [
             {
                 "count": count,
-                "score": None if line is None else line.score,
-                "worst": line is not None and line is worst,
+                "score": None if line is None else line.bar,
+                "weak": line in weak,
             }
             for count, line in zip(counts, lines_of(texts, self._scores))
         ]
