@@ -146,6 +146,7 @@ class _Heard:
     """What the network hears of a source for one piece, lengthened where the region goes past an end."""
 
     sound: Samples  # [2, sample]
+    seconds: float  # before it was lengthened: the model is told of no more
     latents: Samples  # [frame, 64]
     around: tuple[Samples, Samples]  # latents of the source before and behind the window
     frames: tuple[int, int] | None = None  # first frame to be made new, and the one behind the last
@@ -234,6 +235,7 @@ class Renders:
 
         begin, end = piece.window
         sound = draft.sound[:, begin:end]
+        seconds = sound.shape[1] / SAMPLE_RATE
         where: dict[str, Any] = {}
         if piece.region is not None:
             place = window(*piece.region, sound.shape[1])
@@ -246,7 +248,7 @@ class Renders:
                 around = draft.latents[: begin // SAMPLES_PER_LATENT], draft.latents[:0]
             else:
                 around = self._encode(draft.sound[:, :begin]), self._encode(draft.sound[:, end:])
-            return _Heard(sound, self._encode(sound), around, **where)
+            return _Heard(sound, seconds, self._encode(sound), around, **where)
 
     def _ask(self, order: Order, draft: _Draft, heard: _Heard | None) -> Ask:
         """What one take is asked for, all but its noise."""
@@ -264,6 +266,7 @@ class Renders:
             reference=reference,
             tracks=edit.tracks,
             quantize=edit.quantize,
+            seconds=heard.seconds,
         )
 
     def _request(self, order: Order, asks: list[Ask], seeds: tuple[Seeds, ...]) -> Request:
