@@ -216,7 +216,7 @@ class Panel(ipywidgets.VBox):
             work = form.work  # what is wrong is told before new seeds are drawn
             work = replace(work, seeds=form.seeds.next())
             again = form.seeds.again if self._view.auto.value else None
-            job = own.generate(self._engine, work, again)
+            job = own.generate(self._engine, work, again, form.asked)
         self._save_draft()
         return job
 
@@ -248,6 +248,7 @@ class Panel(ipywidgets.VBox):
         view = self._view
         view.generate.on_click(lambda _button: self._try(self.generate))
         view.stop.on_click(lambda _button: self._try(self.stop))
+        view.queue.on_cancel = lambda batch: self._try(self._session.cancel, batch)
         view.opening.on_open = lambda data: self._try(self.open_params, data)
         view.undo.on_click(lambda _button: self._try(self._acts.undo))
         view.older.on_click(lambda _button: self._try(self._showing.more))
@@ -372,6 +373,7 @@ class Panel(ipywidgets.VBox):
         self._view.show_folds()
         self._show_source()
         self._showing.arrange()
+        self._showing.show_estimate(loaded(self._engine))
         self._show_code()
         if self._ready:
             with self._session.lock:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from acestep_nb.engine import Engine
 from acestep_nb.errors import AceStepError
 from acestep_nb.locales import _
 from acestep_nb.marks import Marks
+from acestep_nb.panels import estimate
 from acestep_nb.panels.acts import Acts
-from acestep_nb.panels.session import Session, in_words
+from acestep_nb.panels.session import Session, in_words, speeds
 from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.text import shown
 from acestep_nb.panels.view import View
@@ -37,6 +39,7 @@ class Showing:
         session, view = self._session, self._view
         self._show_progress()
         self.show_engine(engine, name)
+        self.show_estimate(engine)
         self._show_log()
         state = (session.revision, view.filter.value, view.sort.value, view.comparing.value, self._limit)
         if state != self._drawn:
@@ -84,6 +87,7 @@ class Showing:
             view.bar.value = batch.fraction
         view.bar.layout.visibility = None if session.running else "hidden"
         view.generate.disabled, view.stop.disabled = session.full, not session.busy
+        view.queue.show(session.batches[1:])
         view.grid.waiting = session.waiting
         view.scores.value = session.scores_itself
 
@@ -111,6 +115,14 @@ class Showing:
             if missing
             else _(TASK_VIEWS[self._form.task].help)
         )
+
+    def show_estimate(self, engine: Engine | None) -> None:
+        """Tell how long what is on the form will take, once that is known."""
+        seconds = None
+        if engine is not None:
+            with contextlib.suppress(AceStepError):  # what is wrong is told under its knob
+                seconds = speeds.seconds(self._form.asked, engine)
+        self._view.estimate.say(estimate.in_words(seconds))
 
     def _compare(self, takes: list[Take]) -> None:
         """Put these takes side by side; what is heard now plays on while they stay the same."""
