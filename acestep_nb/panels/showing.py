@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from acestep_nb.audio import Audio
 from acestep_nb.engine import Engine
 from acestep_nb.errors import AceStepError
 from acestep_nb.locales import _
@@ -16,6 +19,7 @@ from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.text import shown
 from acestep_nb.panels.view import View
 from acestep_nb.panels.work_form import WorkForm
+from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
 from acestep_nb.widgets.compare import MOST, Compare
 from acestep_nb.widgets.sounding import title
@@ -33,6 +37,8 @@ class Showing:
         self._drawn: object = None
         self._compared: list[str] = []
         self._problem: BaseException | None = None
+        self._sounding: Sounding | None = None
+        self._filling = False
 
     def refresh(self, engine: Engine | None, name: str) -> None:
         """Show the session as it is now, and the engine, of which only the name is known until it is loaded."""
@@ -63,6 +69,33 @@ class Showing:
         form = self._form
         twice = TASK_VIEWS[form.task].source and form.source.list.value == self._view.grid.selected
         shown(self._view.selected.box, bool(self._view.grid.selected) and not twice)
+
+    def show_source(self) -> None:
+        """Show the sound that is chosen as the source, and the region over it."""
+        form, wave = self._form, self._view.wave
+        try:
+            sound = form.source.sound if TASK_VIEWS[form.task].source else None
+            if sound != self._sounding:
+                self._sounding = sound
+                self._filling = True
+                read = Audio.load(sound) if isinstance(sound, Path) else sound
+                wave.show(read, sound.name if isinstance(sound, Path) else "")
+                form.seconds = 0.0 if read is None else read.duration
+        except AceStepError as error:
+            form.source.show(error)
+        finally:
+            self._filling = False
+        try:
+            region = form.region.region(form.seconds)
+        except AceStepError:  # told under the field
+            region = None
+        usable = region is not None and region[0] < region[1]
+        wave.region = region if usable and TASK_VIEWS[form.task].region else None
+
+    def dragged(self, change: Mapping[str, Any]) -> None:
+        """The region was drawn over the waveform."""
+        if not self._filling and change["new"] is not None:
+            self._form.region.set(change["new"])
 
     def more(self) -> None:
         """Show twice as many takes: a press sends all cards, and their sum stays in proportion to what is shown."""

@@ -102,7 +102,7 @@ def test_a_damaged_take_says_so(make_take, tmp_path):
 
 
 SNAP = """
-import { snapped } from "%s/src/snap.js";
+import { barAt, snapped } from "%s/src/snap.js";
 import { clock } from "%s/src/dom.js";
 const lines = [{start: 0.5, end: 2}, {start: 2, end: 3.5}, {start: 4, end: 6}];
 const cases = [
@@ -110,6 +110,7 @@ const cases = [
     [[5, 30], "bar"]];
 console.log(JSON.stringify([
     cases.map(([ends, mode]) => snapped(ends, mode, lines, 1.5, 7)),
+    [0, 1.49, 1.5, 6.9, 7, -1].map((second) => barAt(second, 1.5, 7)),
     [clock(65.26), clock(65.26, 1), clock(59.97, 1), clock(-3.04, 1), clock(600)]]));
 """
 
@@ -120,6 +121,9 @@ def test_ends_are_brought_to_lines_and_bars():
     told = subprocess.run(
         ["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True
     )
-    ends, clocks = json.loads(told.stdout)
+    ends, bars, clocks = json.loads(told.stdout)
+    assert bars == [[0, 1.5], [0, 1.5], [1.5, 3], [6, 7], [6, 7], [0, 1.5]], (
+        "the last one ends with the sound"
+    )
     assert ends == [[0.6, 3.2], [0.5, 3.5], [3.4, 3.5], [0, 3], [0.9, 1.1], [4.5, 7]]
     assert clocks == ["1:05", "1:05.3", "1:00.0", "-0:03.0", "10:00"]
