@@ -15,6 +15,7 @@ import soxr
 
 from acestep_nb.errors import InputError
 from acestep_nb.files import disk_errors, growing
+from acestep_nb.locales import _
 
 Samples = npt.NDArray[np.float32]
 _FLAC_CHANNELS, _FLAC_RATE = 8, 655_350  # the most that the format has
@@ -93,13 +94,13 @@ class Audio:
                 data = Path(path).read_bytes()
             samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            message = f"audio must be a sound file (WAV, FLAC, OGG, MP3); {path}: {error.error_string}"
+            told = {"path": path, "reason": error.error_string}
             raise InputError(
-                message,
+                _("audio must be a sound file (WAV, FLAC, OGG, MP3); {path}: {reason}", **told),
                 field="audio",
                 value=str(path),
-                allowed="a sound file",
-                remedy="Choose another file, or convert it first.",
+                allowed=_("a sound file"),
+                remedy=_("Choose another file, or convert it first."),
             ) from error
         return cls(samples.T, rate)
 

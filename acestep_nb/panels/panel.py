@@ -21,9 +21,10 @@ from acestep_nb.panels.acts import Acts
 from acestep_nb.panels.editors import Helpers
 from acestep_nb.panels.models import ModelsView
 from acestep_nb.panels.opening import fill
-from acestep_nb.panels.session import Session, in_words, loaded, session
+from acestep_nb.panels.session import Session, loaded, session
 from acestep_nb.panels.showing import Showing
 from acestep_nb.panels.view import View
+from acestep_nb.panels.wording import in_words
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.params import read_params
 from acestep_nb.plans import PlanOptions

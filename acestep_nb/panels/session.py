@@ -24,6 +24,7 @@ from acestep_nb.jobs import Job, Worker
 from acestep_nb.locales import _
 from acestep_nb.panels.batches import AUTO, CLICK, SCORE, Again, Batch
 from acestep_nb.panels.estimate import Asked, Speeds
+from acestep_nb.panels.wording import in_words
 from acestep_nb.takes import Take
 from acestep_nb.work import Work
 
@@ -379,8 +380,3 @@ class Session:
         with self.lock:
             self.problem = error
         self.renew(in_words(error), None if isinstance(error, AceStepError) else error)
-
-
-def in_words(error: BaseException) -> str:
-    """An error as one line: our own errors speak for themselves, others with their kind."""
-    return str(error) if isinstance(error, AceStepError) else f"{type(error).__name__}: {error}"

@@ -14,10 +14,11 @@ from acestep_nb.locales import _
 from acestep_nb.marks import Marks
 from acestep_nb.panels import estimate
 from acestep_nb.panels.acts import Acts
-from acestep_nb.panels.session import Session, in_words, speeds
+from acestep_nb.panels.session import Session, speeds
 from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.text import shown
 from acestep_nb.panels.view import View
+from acestep_nb.panels.wording import in_words
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
