@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -62,13 +61,14 @@ class Speeds:
     """
 
     def __init__(self) -> None:
-        self._known: deque[tuple[_Load, Mapping[str, float]]] = deque(maxlen=_REMEMBERED)
+        self._known: list[tuple[_Load, Mapping[str, float]]] = []
 
     def note(self, asked: Asked, engine: Engine, spent: Mapping[str, float], takes: list[Take]) -> None:
         """Remember a batch that was made whole; ``spent`` are its seconds by stage."""
         if takes:
             lengths = [take.duration for take in takes]
-            self._known.append((_load(asked, engine, sum(lengths) / len(lengths)), dict(spent)))
+            one = _load(asked, engine, sum(lengths) / len(lengths)), dict(spent)
+            self._known = [*self._known, one][-_REMEMBERED:]  # a new list: another thread may be reading
 
     def seconds(self, asked: Asked, engine: Engine) -> float | None:
         """Seconds that the batch will take, from the press to its last take, when nothing else is made."""
