@@ -16,6 +16,7 @@ import soxr
 from acestep_nb.errors import InputError
 from acestep_nb.files import disk_errors, growing
 from acestep_nb.knobs import Knob, checked_number
+from acestep_nb.locales import _
 
 Samples = npt.NDArray[np.float32]
 _FLAC_CHANNELS, _FLAC_RATE = 8, 655_350  # the most that the format has
@@ -139,11 +140,11 @@ def seconds_of(path: Path) -> float:
 def _no_sound(path: str | Path, error: Exception) -> InputError:
     reason = getattr(error, "error_string", "") or error
     return InputError(
-        f"audio must be a sound file (WAV, FLAC, OGG, MP3); {path}: {reason}",
+        _("audio must be a sound file (WAV, FLAC, OGG, MP3); {path}: {reason}", path=path, reason=reason),
         field="audio",
         value=str(path),
-        allowed="a sound file",
-        remedy="Choose another file, or convert it first.",
+        allowed=_("a sound file"),
+        remedy=_("Choose another file, or convert it first."),
     )
 
 

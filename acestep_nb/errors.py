@@ -26,18 +26,23 @@ class AceStepError(Exception):
         self.value = value
         self.allowed = allowed
         self.remedy = remedy
-        super().__init__(message or self._sentence())
+        self._plain = not message
+        super().__init__(message or self._sentence(field))
 
     def __str__(self) -> str:
-        sentence = str(self.args[0])
-        if not self.remedy:
-            return sentence
-        return f"{sentence.rstrip('.')}. {self.remedy}"
+        return self._with_remedy(str(self.args[0]))
 
-    def _sentence(self) -> str:
+    def told(self, name: str) -> str:
+        """What ``str(error)`` says, in the language of now where it is made of the parts, its field called ``name``."""
+        return self._with_remedy(self._sentence(name) if self._plain else str(self.args[0]))
+
+    def _with_remedy(self, sentence: str) -> str:
+        return f"{sentence.rstrip('.')}. {self.remedy}" if self.remedy else sentence
+
+    def _sentence(self, name: str | None) -> str:
         from acestep_nb.locales import _  # which raises errors itself
 
-        subject = self.field or _("the value")
+        subject = name or _("the value")
         if self.allowed is None:
             return _("{field} cannot be {value}", field=subject, value=shown(self.value))
         return _(

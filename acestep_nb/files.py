@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from acestep_nb.errors import InputError, ProjectError
+from acestep_nb.locales import _
 
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 _LONGEST_NAME = 255
@@ -113,20 +114,21 @@ def disk_errors(path: Path, field: str = "project") -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        message = f"{error.filename or path} is not there"
-        remedy = "Check the name and its folder."
+        message = _("{path} is not there", path=error.filename or path)
+        remedy = _("Check the name and its folder.")
         raise ProjectError(message, field=field, value=str(path), remedy=remedy) from error
     except OSError as error:
         if error.errno in _FULL:
             allowed, remedy = (
-                "on a disk with free space",
-                "Free some space and try again; nothing kept is lost.",
+                _("on a disk with free space"),
+                _("Free some space and try again; nothing kept is lost."),
             )
         else:
             allowed, remedy = (
-                "a place where you may read and write",
-                "Choose another folder, or change its rights.",
+                _("a place where you may read and write"),
+                _("Choose another folder, or change its rights."),
             )
         reason = error.strerror or str(error)
-        message = f"{field} must be {allowed}; {path}: {reason}"
+        told = {"field": field, "allowed": allowed, "path": path, "reason": reason}
+        message = _("{field} must be {allowed}; {path}: {reason}", **told)
         raise ProjectError(message, field=field, value=str(path), allowed=allowed, remedy=remedy) from error

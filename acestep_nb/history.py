@@ -255,6 +255,17 @@ class History:
         with disk_errors(self.folder):
             _write_json(self.folder / "draft.json", dict(values))
 
+    @property
+    def locale(self) -> str:
+        """The language that panels of this project speak, as it was chosen last; empty when it never was."""
+        return str(self._project().get("locale", ""))
+
+    @locale.setter
+    def locale(self, code: str) -> None:
+        with disk_errors(self.folder), self._locked():
+            known = {"schema": SCHEMA, "name": self.folder.name} | self._project()
+            _write_json(self.folder / "project.json", known | {"locale": code})
+
     def _names(self) -> list[str]:
         return _take_names(self._takes)
 
@@ -278,22 +289,28 @@ class History:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _read_project(self) -> bool:
-        path = self.folder / "project.json"
-        if not path.exists():
-            return False
-        try:
-            schema = read_json(path.read_bytes())["schema"]
-        except (ValueError, KeyError, TypeError) as error:
-            remedy = f"Repair {path}, or delete it: the takes do not depend on it."
-            raise ProjectError(
-                f"project.json cannot be read: {error!r}", field="project", remedy=remedy
-            ) from error
-        if schema != SCHEMA:
+        """Whether there is a ``project.json``; ``ProjectError`` for one that cannot be used."""
+        schema = (project := self._project()).get("schema")
+        if project and schema != SCHEMA:
             remedy = "Update acestep_nb, or choose another folder."
             raise ProjectError(
                 field="project", value=f"schema {schema}", allowed=f"schema {SCHEMA}", remedy=remedy
             )
-        return True
+        return bool(project)
+
+    def _project(self) -> dict[str, Any]:
+        """What stands in ``project.json``; nothing where there is none yet."""
+        path = self.folder / "project.json"
+        if not path.exists():
+            return {}
+        try:
+            values: dict[str, Any] = read_json(path.read_bytes())
+            return {"schema": values["schema"]} | values
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            remedy = f"Repair {path}, or delete it: the takes do not depend on it."
+            raise ProjectError(
+                f"project.json cannot be read: {error!r}", field="project", remedy=remedy
+            ) from error
 
 
 def _take_names(folder: Path) -> list[str]:

@@ -19,7 +19,7 @@ INTERFACE = {"en": "English", "ja": "日本語", "zh": "中文"}
 FOLDER = Path(__file__).with_name("locale")
 _ENTRY = re.compile(r'^msgid ((?:".*"\s*)+)^msgstr ((?:".*"\s*)+)', re.MULTILINE)
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"')
-_chosen = "en"
+_chosen: str | None = None
 
 
 def language(code: str | None = None) -> str:
@@ -34,7 +34,13 @@ def language(code: str | None = None) -> str:
                 field="language", value=code, allowed=", ".join(INTERFACE), remedy='Write for example "ja".'
             )
         _chosen = code
-    return _chosen
+    return _chosen or "en"
+
+
+def propose(code: str) -> None:
+    """Speak this language unless one was chosen in this kernel before; one that is not there is let be."""
+    if _chosen is None and code in INTERFACE:
+        language(code)
 
 
 def _(text: str, **values: object) -> str:
@@ -42,7 +48,7 @@ def _(text: str, **values: object) -> str:
 
     A sentence that the catalogue lacks stays English.
     """
-    found = catalogue(_chosen).get(text, text)
+    found = catalogue(language()).get(text, text)
     return found.format(**values) if values else found
 
 

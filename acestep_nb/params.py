@@ -13,6 +13,7 @@ from acestep_nb.errors import AceStepError, InputError, shown
 from acestep_nb.files import read_json
 from acestep_nb.kinds import TASKS
 from acestep_nb.knobs import knob
+from acestep_nb.locales import _
 from acestep_nb.options import RenderOptions
 from acestep_nb.plans import PlanOptions
 from acestep_nb.seeds import Seeds, checked_seeds, parse_seeds
@@ -56,17 +57,17 @@ def read_params(text: str | bytes) -> Params:
     except ValueError as error:
         raise _no_file(text, str(error)) from error
     if not isinstance(record, dict):
-        raise _no_file(text, "it is not an object")
+        raise _no_file(text, _("it is not an object"))
     return _own(text) if "schema" in record else _Reading(record).params()
 
 
 def _no_file(text: str | bytes, reason: str) -> InputError:
     return InputError(
-        f"the parameters cannot be read: {reason}",
+        _("the parameters cannot be read: {reason}", reason=reason),
         field="params",
         value=text if isinstance(text, str) else text.decode("utf-8", "replace"),
-        allowed="a JSON object",
-        remedy="Choose the JSON file that was saved beside a sound.",
+        allowed=_("a JSON object"),
+        remedy=_("Choose the JSON file that was saved beside a sound."),
     )
 
 

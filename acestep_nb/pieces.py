@@ -42,17 +42,23 @@ def pieces_of(edit: Edit, samples: int) -> tuple[Piece, ...]:
     Raises ``InputError`` for a region that does not touch the source, and for a piece that is too long to be
     rendered at once.
     """
-    if edit.region is None:
-        pieces = [Piece((0, samples))]
-    else:
+    if edit.region is not None:
         _check_touches(edit.region, samples / SAMPLE_RATE)
-        if edit.step is not None and edit.context is not None:
-            pieces = _steps(edit.region, samples, edit.context, edit.step)
-        else:
-            pieces = [_around(edit.region, samples, edit.context)]
+    pieces = stretches(edit.region, samples, edit.context, edit.step)
     for piece in pieces:
         _check_length(piece)
-    return tuple(pieces)
+    return pieces
+
+
+def stretches(
+    region: tuple[float, float] | None, samples: int, context: float | None, step: float | None
+) -> tuple[Piece, ...]:
+    """The pieces of such a region of a source of so many samples, whatever their length; None is all of it."""
+    if region is None:
+        return (Piece((0, samples)),)
+    if step is not None and context is not None:
+        return tuple(_steps(region, samples, context, step))
+    return (_around(region, samples, context),)
 
 
 def length_of(pieces: tuple[Piece, ...], samples: int) -> float:

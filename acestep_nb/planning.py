@@ -13,6 +13,7 @@ from acestep_nb.audio import Audio
 from acestep_nb.codes import checked_codes, parse_codes
 from acestep_nb.errors import InputError
 from acestep_nb.knobs import checked_kind
+from acestep_nb.locales import later
 from acestep_nb.options import RenderOptions
 from acestep_nb.plans import Plan, PlanOptions
 from acestep_nb.renders import Order, Progress, Renders, stop_if
@@ -180,7 +181,7 @@ class Planning(Verbs):
         sound = self._read(audio, "audio").sound
 
         def read() -> tuple[int, ...]:
-            with render_errors("reading the sound"), torch.inference_mode():
+            with render_errors(later("reading the sound")), torch.inference_mode():
                 latents = torch.from_numpy(self._renders.codec.encode(sound))
                 return codes_of(self._renders.models, latents)
 

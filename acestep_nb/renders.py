@@ -17,7 +17,7 @@ from acestep_nb.audio import Audio, Samples
 from acestep_nb.codes import LATENT_CHANNELS, SAMPLE_RATE, SAMPLES_PER_LATENT
 from acestep_nb.edits import Edit, Source
 from acestep_nb.errors import Cancelled
-from acestep_nb.locales import _
+from acestep_nb.locales import _, later
 from acestep_nb.options import RenderOptions
 from acestep_nb.pieces import Piece, length_of, splice
 from acestep_nb.plans import Planned
@@ -215,7 +215,7 @@ class Renders:
             spent = dict(timings)
             seconds = draft.words.seconds if own is None else own.sound.shape[1] / SAMPLE_RATE
             spliced = order.edit is not None and order.edit.splices
-            with _timed(spent, "decode"), render_errors("decoding"):
+            with _timed(spent, "decode"), render_errors(later("decoding")):
                 sound = self.codec.decode(latents, seconds, order.options.normalize and not spliced).samples
             found: Samples = latents[: ask.frames].float().cpu().numpy().copy()
             if own is not None:
@@ -242,7 +242,7 @@ class Renders:
             sound = place.lengthened(sound)
             region = [round(second * SAMPLE_RATE) + place.before for second in piece.region]
             where = {"frames": place.region, "region": tuple(region)}
-        with render_errors("reading the source"):
+        with render_errors(later("reading the source")):
             stop_if(order.cancel)
             if len(draft.latents):
                 around = draft.latents[: begin // SAMPLES_PER_LATENT], draft.latents[:0]
@@ -289,7 +289,7 @@ class Renders:
         from acestep_nb.renderer.regions import reference_clip
 
         clip = None if reference is None else reference_clip(reference, seed)
-        with render_errors("reading the reference audio"):
+        with render_errors(later("reading the reference audio")):
             return None if clip is None else self._encode(clip.samples)
 
     def _encode(self, sound: Samples) -> Samples:

@@ -47,3 +47,11 @@ def test_each_kind_is_an_acesteperror_and_survives_pickling(name):
     copy = pickle.loads(pickle.dumps(error))
     assert isinstance(copy, AceStepError) and type(copy) is type(error)
     assert (str(copy), copy.field, copy.value) == (str(error), "x", 1)
+
+
+def test_a_form_tells_an_error_by_its_own_name_for_the_field():
+    error = InputError(field="bpm", value=12, allowed="30–300 or empty", remedy="Use 30 or more.")
+    assert error.told("Tempo") == "Tempo must be 30–300 or empty; got 12. Use 30 or more."
+    written = InputError("the file is damaged", field="audio", remedy="Fetch it again.")
+    assert written.told("Sound") == str(written)
+    assert pickle.loads(pickle.dumps(error)).told("Tempo") == error.told("Tempo")

@@ -127,6 +127,18 @@ def test_a_project_of_another_kind_is_refused_and_left_alone(tmp_path, content):
     assert caught.value.remedy and (tmp_path / "project.json").read_text() == content
 
 
+def test_the_language_is_kept_and_the_rest_of_the_project_with_it(tmp_path):
+    project = History(tmp_path)
+    assert project.locale == ""
+    before = json.loads((tmp_path / "project.json").read_text())
+    project.locale = "ja"
+    assert json.loads((tmp_path / "project.json").read_text()) == before | {"locale": "ja"}
+    assert History(tmp_path).locale == "ja"
+    (tmp_path / "project.json").unlink()
+    project.locale = "zh"
+    assert History(tmp_path).locale == "zh"
+
+
 def test_a_full_disk_loses_nothing(tmp_path, make_take, monkeypatch):
     project = History(tmp_path)
     before = project.add(make_take())

@@ -32,6 +32,17 @@ def test_the_language_is_switched_and_what_it_lacks_stays_english(monkeypatch):
     assert (language("en"), _("Generate")) == ("en", "Generate")
 
 
+def test_a_language_that_is_proposed_gives_way_to_one_that_was_chosen(monkeypatch):
+    monkeypatch.setattr(locales, "_chosen", None)
+    for code in ("", "tlh"):
+        locales.propose(code)
+        assert language() == "en"
+    locales.propose("ja")
+    assert language() == "ja"
+    locales.propose("zh")
+    assert language() == "ja"
+
+
 @pytest.mark.parametrize("code", ["de", "", "EN", 3])
 def test_a_language_that_is_not_there_is_told(code):
     with pytest.raises(InputError, match="en, ja, zh") as caught:

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from acestep_nb.engine import Engine, Progress
 from acestep_nb.jobs import Job
 from acestep_nb.locales import _
+from acestep_nb.panels.estimate import Asked
+from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.takes import Take
 from acestep_nb.work import Work
 
 CLICK, SCORE, AUTO = range(3)
 """What the worker does first: what a person pressed, then scores, then what comes by itself."""
+_WORDS = 40  # characters of a caption that tell which song it is
 _SURE = 0.15  # share of the work after which the time left is told
 
 Again = Callable[[Work], Work]
@@ -25,27 +28,43 @@ class Batch:
     """One batch from the press to its last take; `again` makes the next one where more are to come by themselves.
 
     `number` is 0 for a batch that a person asked for and counts those that came of it by themselves. `coming` are
-    the noise seeds that are still to be heard, `kept` the takes that were written.
+    the noise seeds that are still to be heard, `kept` the takes that were written; `spent` are seconds by stage.
     """
 
     engine: Engine | str
     work: Work
     again: Again | None = None
     number: int = 0
+    asked: Asked | None = None
     job: Job | None = None
     words: str = field(default_factory=lambda: _("waiting"))
     progress: Progress | None = None
     coming: list[int] = field(default_factory=list)
     kept: list[Take] = field(default_factory=list)
+    spent: dict[str, float] = field(default_factory=dict)
     _began: float | None = None
+    _heard: float = 0.0
 
     def __post_init__(self) -> None:
         self.coming = [seeds.noise for seeds in self.work.seeds]
+
+    def next(self, again: Again) -> Batch:
+        """The batch that comes by itself after this one."""
+        return Batch(self.engine, again(self.work), again, self.number + 1, self.asked)
 
     @property
     def auto(self) -> bool:
         """Whether nobody pressed a button for this very batch."""
         return self.number > 0
+
+    @property
+    def told(self) -> str:
+        """What was asked for, in a line: the task, the song's first words, how many takes."""
+        caption = " ".join(self.work.song.caption.split())
+        words = caption if len(caption) <= _WORDS else f"{caption[:_WORDS].rstrip()}…"
+        count = len(self.work.seeds)
+        takes = _("1 take") if count == 1 else _("{count} takes", count=count)
+        return " · ".join(part for part in (_(TASK_VIEWS[self.work.task].label), words, takes) if part)
 
     @property
     def fraction(self) -> float:
@@ -73,8 +92,17 @@ class Batch:
 
     def hear(self, progress: Progress) -> bool:
         """Note how far it is; whether another take or stage has begun."""
+        self.count_time()
         if self._began is None:
-            self._began = time.monotonic()
+            self._began = self._heard
         before, self.progress = self.progress, progress
         self.words = str(progress)
         return before is None or (before.stage, before.take) != (progress.stage, progress.take)
+
+    def count_time(self) -> None:
+        """Add the time since something was heard last to the stage that went on meanwhile."""
+        now = time.monotonic()
+        if self.progress is not None:
+            stage = self.progress.stage
+            self.spent[stage] = self.spent.get(stage, 0.0) + now - self._heard
+        self._heard = now

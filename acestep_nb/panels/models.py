@@ -13,8 +13,9 @@ from acestep_nb.checkpoints.registry import Found, Model, found, models
 from acestep_nb.engine import DTYPES, Engine
 from acestep_nb.errors import AceStepError
 from acestep_nb.locales import _
-from acestep_nb.panels.session import Session, in_words, load, loaded, release
+from acestep_nb.panels.session import Session, load, loaded, release
 from acestep_nb.panels.text import Text, box, button, fold, shown, style, toggle
+from acestep_nb.panels.wording import in_words
 from acestep_nb.placing import memory, place
 
 if TYPE_CHECKING:

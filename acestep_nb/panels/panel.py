@@ -10,28 +10,26 @@ from typing import Any
 
 import ipywidgets
 
-from acestep_nb.audio import Audio
 from acestep_nb.engine import Engine
 from acestep_nb.errors import AceStepError, InputError, ProjectError
 from acestep_nb.history import History, project_folder
 from acestep_nb.jobs import Job
 from acestep_nb.kinds import TASKS
-from acestep_nb.locales import _, language
+from acestep_nb.locales import _, language, propose
 from acestep_nb.options import RenderOptions
 from acestep_nb.panels.acts import Acts
 from acestep_nb.panels.editors import Helpers
 from acestep_nb.panels.models import ModelsView
 from acestep_nb.panels.opening import fill
-from acestep_nb.panels.session import Session, in_words, loaded, session
+from acestep_nb.panels.session import Session, loaded, session
 from acestep_nb.panels.showing import Showing
-from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.view import View
+from acestep_nb.panels.wording import in_words
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.params import read_params
 from acestep_nb.plans import PlanOptions
 from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
-from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
 from acestep_nb.work import Work
 
@@ -68,6 +66,7 @@ class Panel(ipywidgets.VBox):
             self._session = session(project_folder(project))
         self._timer: threading.Timer | None = None
         self._given = None if song is None else song.to_dict()
+        propose(self.history.locale)
         super().__init__()
         self.add_class("ace")
         self.add_class("ace-studio")
@@ -77,8 +76,6 @@ class Panel(ipywidgets.VBox):
     def _build(self) -> None:
         """Make every widget, in the language of the interface, and fill the form from the draft."""
         own = self._session
-        self._sounding: Sounding | None = None
-        self._filling = False
         self._ready = False
         self._form = form = WorkForm(own.history, self._edited, own.lock)
         helpers = Helpers(form.song, self._think, self._why_no_planner)
@@ -216,7 +213,7 @@ class Panel(ipywidgets.VBox):
             work = form.work  # what is wrong is told before new seeds are drawn
             work = replace(work, seeds=form.seeds.next())
             again = form.seeds.again if self._view.auto.value else None
-            job = own.generate(self._engine, work, again)
+            job = own.generate(self._engine, work, again, form.asked)
         self._save_draft()
         return job
 
@@ -248,6 +245,7 @@ class Panel(ipywidgets.VBox):
         view = self._view
         view.generate.on_click(lambda _button: self._try(self.generate))
         view.stop.on_click(lambda _button: self._try(self.stop))
+        view.queue.on_cancel = lambda batch: self._try(self._session.cancel, batch)
         view.opening.on_open = lambda data: self._try(self.open_params, data)
         view.undo.on_click(lambda _button: self._try(self._acts.undo))
         view.older.on_click(lambda _button: self._try(self._showing.more))
@@ -255,7 +253,7 @@ class Panel(ipywidgets.VBox):
         view.scores.observe(lambda change: self._session.let_score(change["new"]), "value")
         for widget in (view.filter, view.sort, view.comparing):
             widget.observe(lambda _change: self._try(self._refresh), "value")
-        view.wave.observe(self._dragged, "region")
+        view.wave.observe(self._showing.dragged, "region")
         view.code.observe(lambda _change: self._show_code(), "value")
         view.language.observe(lambda change: self._speak(change["new"]), "value")
         self._refresh()
@@ -268,10 +266,14 @@ class Panel(ipywidgets.VBox):
         self._refresh()
 
     def _speak(self, code: str) -> None:
-        """Show the panel in another language."""
+        """Show the panel in another language, now and after a restart."""
         with self._session.lock:
             self._save_draft()
             language(code)
+            try:
+                self.history.locale = code
+            except ProjectError as error:
+                self._session.note(_("the language is not kept: {error}", error=error))
             del self._showing
             self._build()
 
@@ -305,33 +307,6 @@ class Panel(ipywidgets.VBox):
 
     def _score(self, take: Take) -> None:
         self._session.score(self._engine, [take])
-
-    def _show_source(self) -> None:
-        """Show the sound that is chosen as the source, and the region over it."""
-        form, wave = self._form, self._view.wave
-        try:
-            sound = form.source.sound if TASK_VIEWS[form.task].source else None
-            if sound != self._sounding:
-                self._sounding = sound
-                self._filling = True
-                read = Audio.load(sound) if isinstance(sound, Path) else sound
-                wave.show(read, sound.name if isinstance(sound, Path) else "")
-                form.seconds = 0.0 if read is None else read.duration
-        except AceStepError as error:
-            form.source.show(error)
-        finally:
-            self._filling = False
-        try:
-            region = form.region.region(form.seconds)
-        except AceStepError:  # told under the field
-            region = None
-        usable = region is not None and region[0] < region[1]
-        wave.region = region if usable and TASK_VIEWS[form.task].region else None
-
-    def _dragged(self, change: Any) -> None:
-        """The region was drawn over the waveform."""
-        if not self._filling and change["new"] is not None:
-            self._form.region.set(change["new"])
 
     def _task_pressed(self) -> None:
         (task,) = self._view.tasks.value or (self._form.task,)
@@ -370,8 +345,9 @@ class Panel(ipywidgets.VBox):
         self._form.seeds.use(self._form.used)
         self._view.show_task()
         self._view.show_folds()
-        self._show_source()
+        self._showing.show_source()
         self._showing.arrange()
+        self._showing.show_estimate(loaded(self._engine))
         self._show_code()
         if self._ready:
             with self._session.lock:

@@ -23,6 +23,8 @@ from acestep_nb.history import History
 from acestep_nb.jobs import Job, Worker
 from acestep_nb.locales import _
 from acestep_nb.panels.batches import AUTO, CLICK, SCORE, Again, Batch
+from acestep_nb.panels.estimate import Asked, Speeds
+from acestep_nb.panels.wording import in_words
 from acestep_nb.takes import Take
 from acestep_nb.work import Work
 
@@ -36,6 +38,8 @@ _LOG_LINES = 200
 _open: weakref.WeakValueDictionary[Path, Session] = weakref.WeakValueDictionary()
 _open_lock = threading.Lock()
 _resident: dict[str, Engine] = {}
+speeds = Speeds()
+"""What batches needed in this kernel, whichever project they were for."""
 
 
 @dataclass(frozen=True)
@@ -140,16 +144,19 @@ class Session:
         with self.lock:
             self._listeners.append(changed)
 
-    def generate(self, engine: Engine | str, work: Work, again: Again | None = None) -> Job:
+    def generate(
+        self, engine: Engine | str, work: Work, again: Again | None = None, asked: Asked | None = None
+    ) -> Job:
         """The job that makes these takes and keeps each as it gets ready; `again` lets more batches follow.
 
+        With ``asked`` its time is remembered, so that those of later batches can be told.
         Batches that came by themselves make way. Raises ``AceStepError`` when enough batches wait already.
         """
         with self.lock:
             self.require_room()
             self.stop_auto()
             self.problem = None
-            job = self._submit(Batch(engine, work, again))
+            job = self._submit(Batch(engine, work, again, asked=asked))
         self.tell()
         return job
 
@@ -219,6 +226,11 @@ class Session:
             if job is not None:
                 job.cancel()
         self.tell()
+
+    def cancel(self, batch: Batch) -> None:
+        """Stop this batch alone; the others stay."""
+        if batch.job is not None:
+            batch.job.cancel()
 
     def stop_auto(self) -> None:
         """Let no batch come by itself any more; one that is on its way stops, its ready takes stay."""
@@ -327,12 +339,18 @@ class Session:
     def _end(self, batch: Batch, job: Job) -> None:
         with self.lock:
             self.batches.remove(batch)
+            engine = loaded(batch.engine)
+            if job.state == "done" and batch.asked is not None and engine is not None:
+                batch.count_time()
+                speeds.note(batch.asked, engine, batch.spent, job.takes)
             if job.state == "failed" and job.error is not None:
                 self._trouble(job.error)
             elif job.state == "cancelled":
-                self.note(_("stopped; takes that were ready are kept"))
+                began = batch.progress is not None
+                told = _("stopped; takes that were ready are kept")
+                self.note(told if began else _("cancelled: {batch}", batch=batch.told))
             elif batch.again is not None and batch.number < AUTO_BATCHES:
-                self._submit(Batch(batch.engine, batch.again(batch.work), batch.again, batch.number + 1))
+                self._submit(batch.next(batch.again))
             elif batch.again is not None:
                 self.note(
                     _("{count} batches came by themselves; press Generate for more", count=AUTO_BATCHES)
@@ -362,8 +380,3 @@ class Session:
         with self.lock:
             self.problem = error
         self.renew(in_words(error), None if isinstance(error, AceStepError) else error)
-
-
-def in_words(error: BaseException) -> str:
-    """An error as one line: our own errors speak for themselves, others with their kind."""
-    return str(error) if isinstance(error, AceStepError) else f"{type(error).__name__}: {error}"

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from acestep_nb.audio import Audio
 from acestep_nb.engine import Engine
 from acestep_nb.errors import AceStepError
 from acestep_nb.locales import _
 from acestep_nb.marks import Marks
+from acestep_nb.panels import estimate
 from acestep_nb.panels.acts import Acts
-from acestep_nb.panels.session import Session, in_words
+from acestep_nb.panels.session import Session, speeds
 from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.text import shown
 from acestep_nb.panels.view import View
+from acestep_nb.panels.wording import in_words
 from acestep_nb.panels.work_form import WorkForm
+from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
 from acestep_nb.widgets.compare import MOST, Compare
 from acestep_nb.widgets.sounding import title
@@ -31,12 +38,15 @@ class Showing:
         self._drawn: object = None
         self._compared: list[str] = []
         self._problem: BaseException | None = None
+        self._sounding: Sounding | None = None
+        self._filling = False
 
     def refresh(self, engine: Engine | None, name: str) -> None:
         """Show the session as it is now, and the engine, of which only the name is known until it is loaded."""
         session, view = self._session, self._view
         self._show_progress()
         self.show_engine(engine, name)
+        self.show_estimate(engine)
         self._show_log()
         state = (session.revision, view.filter.value, view.sort.value, view.comparing.value, self._limit)
         if state != self._drawn:
@@ -61,6 +71,33 @@ class Showing:
         twice = TASK_VIEWS[form.task].source and form.source.list.value == self._view.grid.selected
         shown(self._view.selected.box, bool(self._view.grid.selected) and not twice)
 
+    def show_source(self) -> None:
+        """Show the sound that is chosen as the source, and the region over it."""
+        form, wave = self._form, self._view.wave
+        try:
+            sound = form.source.sound if TASK_VIEWS[form.task].source else None
+            if sound != self._sounding:
+                self._sounding = sound
+                self._filling = True
+                read = Audio.load(sound) if isinstance(sound, Path) else sound
+                wave.show(read, sound.name if isinstance(sound, Path) else "")
+                form.seconds = 0.0 if read is None else read.duration
+        except AceStepError as error:
+            form.source.show(error)
+        finally:
+            self._filling = False
+        try:
+            region = form.region.region(form.seconds)
+        except AceStepError:  # told under the field
+            region = None
+        usable = region is not None and region[0] < region[1]
+        wave.region = region if usable and TASK_VIEWS[form.task].region else None
+
+    def dragged(self, change: Mapping[str, Any]) -> None:
+        """The region was drawn over the waveform."""
+        if not self._filling and change["new"] is not None:
+            self._form.region.set(change["new"])
+
     def more(self) -> None:
         """Show twice as many takes: a press sends all cards, and their sum stays in proportion to what is shown."""
         self._limit *= 2
@@ -84,6 +121,7 @@ class Showing:
             view.bar.value = batch.fraction
         view.bar.layout.visibility = None if session.running else "hidden"
         view.generate.disabled, view.stop.disabled = session.full, not session.busy
+        view.queue.show(session.batches[1:])
         view.grid.waiting = session.waiting
         view.scores.value = session.scores_itself
 
@@ -111,6 +149,14 @@ class Showing:
             if missing
             else _(TASK_VIEWS[self._form.task].help)
         )
+
+    def show_estimate(self, engine: Engine | None) -> None:
+        """Tell how long what is on the form will take, once that is known."""
+        seconds = None
+        if engine is not None:
+            with contextlib.suppress(AceStepError):  # what is wrong is told under its knob
+                seconds = speeds.seconds(self._form.asked, engine)
+        self._view.estimate.say(estimate.in_words(seconds))
 
     def _compare(self, takes: list[Take]) -> None:
         """Put these takes side by side; what is heard now plays on while they stay the same."""

@@ -13,6 +13,7 @@ from acestep_nb.panels.editors import Advice, Helpers
 from acestep_nb.panels.grid import TakeGrid
 from acestep_nb.panels.models import ModelsView
 from acestep_nb.panels.opening import Opening
+from acestep_nb.panels.queue import Queue
 from acestep_nb.panels.selected import SelectedTake
 from acestep_nb.panels.tasks import STRENGTHS, TASK_VIEWS, TRACK_TASKS
 from acestep_nb.panels.text import Picks, Text, box, button, fold, shown, style, toggle
@@ -181,9 +182,11 @@ class View:
         )
         self.stop = button(_("Stop"), hint=_("Stop within one step; takes that are ready stay"))
         self.generate = button(_("Generate"), "ace-go", hint=_("Render one take for each seed"))
+        self.estimate = Text("", "ace-quiet-text", "ace-numbers")
+        self.queue = Queue()
         self.message = Text("", "ace-error", "ace-message-line")
-        row = [self.form.seeds.batch, self.auto, progress, self.stop, self.generate]
-        return box([box(row, "ace-row", "ace-run"), self.message], "ace-section")
+        row = [self.form.seeds.batch, self.auto, progress, self.stop, self.estimate, self.generate]
+        return box([box(row, "ace-row", "ace-run"), self.queue.box, self.message], "ace-section")
 
     def _takes(self) -> ipywidgets.Box:
         self.count = Text("", "ace-quiet-text")

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 import ipywidgets
 
-from acestep_nb.codes import CODE_RATE, format_codes, parse_codes
+from acestep_nb.codes import CODE_RATE, SAMPLE_RATE, format_codes, parse_codes
 from acestep_nb.edits import TRACKS, RepaintOptions
 from acestep_nb.errors import AceStepError
 from acestep_nb.history import History
 from acestep_nb.locales import _
 from acestep_nb.options import RenderOptions
 from acestep_nb.panels.editors import SongForm
+from acestep_nb.panels.estimate import Asked
 from acestep_nb.panels.form import Fields
 from acestep_nb.panels.region import RegionForm
 from acestep_nb.panels.seeds import SeedsForm
 from acestep_nb.panels.sources import SoundForm
 from acestep_nb.panels.tasks import STRENGTHS, TASK_VIEWS, TRACK_TASKS, EditOptions
 from acestep_nb.panels.text import Picks, Text, box
+from acestep_nb.pieces import stretches
 from acestep_nb.plans import PlanOptions
 from acestep_nb.seeds import Seeds
+from acestep_nb.song import Song
 from acestep_nb.work import Work
 
 _DEFAULTS = RenderOptions()
@@ -171,6 +174,23 @@ class WorkForm:
             self.repaint.value = work.repaint
         self.edit.value = EditOptions(work.quantize, work.context, work.step)
         self.seeds.seeds = work.seeds
+
+    @property
+    def asked(self) -> Asked:
+        """How much there is to do, without a word about it on the form; ``AceStepError`` when a field is wrong."""
+        view, planning = TASK_VIEWS[self.task], PlanOptions.nothing()
+        seconds = None
+        if not view.source:
+            codes = self.codes.value
+            planning = replace(PlanOptions(**self.planning.raw), **({"thinking": False} if codes else {}))
+            seconds = len(codes) / CODE_RATE or Song(duration=self.song.raw["duration"]).duration
+        else:
+            region = self.region.region(self.seconds) if view.region else None
+            edit = EditOptions(**self.edit.raw) if view.repaint else EditOptions()
+            pieces = stretches(region, round(self.seconds * SAMPLE_RATE), edit.context, edit.step)
+            seconds = sum(piece.seconds for piece in pieces)
+        options = RenderOptions(**self.options.raw)
+        return Asked(self.task, len(self.seeds.seeds), seconds, options, planning)
 
     @property
     def strengths(self) -> list[str]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from acestep_nb.codes import CODE_RATE, CODEBOOK, checked_codes, code_count
 from acestep_nb.errors import InputError
 from acestep_nb.knobs import checked_text
+from acestep_nb.locales import later
 from acestep_nb.planner import prompts
 from acestep_nb.planner.cot import Answer, cot_text, known_metas, merged, parse_answer
 from acestep_nb.planner.decoding import Head, Line, Prompt, Reader, room, write
@@ -86,7 +87,7 @@ class Planner:
         song.require_words()
         self._check_words(caption=song.caption, lyrics=song.lyrics, negative_prompt=options.negative_prompt)
         tell = on_token or _silent
-        with render_errors("planning"):
+        with render_errors(later("planning")):
             reader = Reader(self.network)
             thoughts = self._think(reader, song, seeds, options, tell)
             codes: list[tuple[int, ...]] = [()] * len(seeds)
@@ -229,7 +230,7 @@ class Planner:
         """What the model says to a talk, metas and lyrics, without guidance."""
         request = PlanRequest(fixed, phase="understand")
         ask = (Prompt.of(self._encoded(talk)),)
-        with render_errors("planning"):
+        with render_errors(later("planning")):
             reader = Reader(self.network)
             (text,) = self._write_words(reader, [ask], request, [seed], options, on_token or _silent)
         return parse_answer(text)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from diffusers.models.transformers.ace_step_transformer import AceStepAttnProcessor2_0
 from torch import Tensor
 
+from acestep_nb.locales import later
 from acestep_nb.renderer.guard import render_errors
 
 
@@ -66,7 +67,7 @@ def condition_memory(
     """
     attentions = [layer.cross_attn for layer in network.layers]
     before = [attn.processor for attn in attentions]
-    with render_errors("reading the condition"):
+    with render_errors(later("reading the condition")):
         embedded = [network.condition_embedder(condition.to(network.dtype)) for condition in conditions]
         wordless = None if null is None else network.condition_embedder(null.to(embedded[0]))
         processors = [RememberingAttention(attn, embedded, wordless) for attn in attentions]

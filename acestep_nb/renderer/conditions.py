@@ -15,6 +15,7 @@ from acestep_nb.checkpoints.loading import Models
 from acestep_nb.codes import CODE_RATE, LATENT_RATE, LATENTS_PER_CODE, MIN_LATENT_FRAMES, latent_frames
 from acestep_nb.errors import InputError
 from acestep_nb.kinds import TASKS
+from acestep_nb.locales import later
 from acestep_nb.renderer import hints, prompts
 from acestep_nb.renderer.guard import in_float32, is_finite, render_errors
 from acestep_nb.renderer.regions import REFERENCE_SECONDS
@@ -130,7 +131,7 @@ class Conditioner:
         asked length after decoding. Half precision that overflows is read once more in float32, and a note says so.
         Raises `CheckpointError` when codes are needed and the checkpoint came without its audio tokenizer.
         """
-        with render_errors("reading the words"):
+        with render_errors(later("reading the words")):
             self._models.residence.bring("reading")
             hidden, notes = self._hidden(asks, [ask.sentence for ask in asks])
             return Condition(hidden, contexts(self._models, asks), notes)
@@ -139,7 +140,7 @@ class Conditioner:
     def secondary(self, asks: Sequence[Ask]) -> Condition:
         """What it is told once `audio_cover_strength` is used up: the same words as new music over silence."""
         sentence = prompts.instruction("text2music")
-        with render_errors("reading the words"):
+        with render_errors(later("reading the words")):
             self._models.residence.bring("reading")
             masks = chunk_masks(asks, batch_frames(asks)).to(self._models.device)
             silent = silence(self._models, masks.shape[1]).expand(len(asks), -1, -1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from acestep_nb.errors import AceStepError, RenderError
+from acestep_nb.locales import _
 
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
@@ -22,12 +23,12 @@ def render_errors(doing: str) -> Iterator[None]:
         raise
     except (MemoryError, RuntimeError, ValueError, TypeError, IndexError) as error:
         if _is_out_of_memory(error):
-            remedy = "Ask for a shorter duration or for fewer seeds at once, or close other programs."
-            raise RenderError(
-                f"{doing} needs more memory than there is", field="memory", remedy=remedy
-            ) from error
-        remedy = "If it happens again, load the model again, or load it on the CPU."
-        raise RenderError(f"{doing} failed: {_first_line(error)}", remedy=remedy) from error
+            message = _("{work} needs more memory than there is", work=_(doing))
+            remedy = _("Ask for a shorter duration or for fewer seeds at once, or close other programs.")
+            raise RenderError(message, field="memory", remedy=remedy) from error
+        message = _("{work} failed: {reason}", work=_(doing), reason=_first_line(error))
+        remedy = _("If it happens again, load the model again, or load it on the CPU.")
+        raise RenderError(message, remedy=remedy) from error
 
 
 def check_latents(latents: Tensor) -> None:
@@ -35,10 +36,10 @@ def check_latents(latents: Tensor) -> None:
     check_finite(latents)
     if not latents.any():
         raise RenderError(
-            "the model gave only zeros",
+            _("the model gave only zeros"),
             field="latents",
             allowed="different from zero",
-            remedy="Its files may be damaged: fetch them again.",
+            remedy=_("Its files may be damaged: fetch them again."),
         )
 
 
@@ -46,10 +47,10 @@ def check_finite(numbers: Tensor) -> None:
     """Raise `RenderError` when one of the numbers is none."""
     if not is_finite(numbers):
         raise RenderError(
-            "the model gave numbers that are not finite (NaN or Inf)",
+            _("the model gave numbers that are not finite (NaN or Inf)"),
             field="latents",
             allowed="finite",
-            remedy='Load it with dtype="float32"; if it is float32 already, its files may be damaged.',
+            remedy=_('Load it with dtype="float32"; if it is float32 already, its files may be damaged.'),
         )
 
 

@@ -14,6 +14,7 @@ from acestep_nb.checkpoints.loading import Models
 from acestep_nb.codes import LATENT_CHANNELS
 from acestep_nb.errors import InputError
 from acestep_nb.kinds import Kind
+from acestep_nb.locales import later
 from acestep_nb.options import RenderOptions, resolved
 from acestep_nb.renderer.attention import ConditionMemory, condition_memory
 from acestep_nb.renderer.conditions import Condition
@@ -49,7 +50,7 @@ class Renderer:
             raise InputError(
                 message, field="cover_noise_strength", value=options.cover_noise_strength, remedy=remedy
             )
-        with render_errors("rendering"):
+        with render_errors(later("rendering")):
             self.models.residence.bring("rendering")
         network = self.models.transformer
         null = self.models.condition_encoder.null_condition_emb.to(self.models.device)
@@ -147,7 +148,7 @@ class GuidedField:
         number = int(len(self._asked) > 1 and step >= self._first_secondary)
         self._memory.show(number)
         condition = self._asked[number]
-        with render_errors("rendering"):
+        with render_errors(later("rendering")):
             if scale <= 1 or not options.cfg_interval_start <= t <= options.cfg_interval_end:
                 return self._ask(x, t, condition.hidden, condition.context)
             twice = torch.cat([condition.context, condition.context])

@@ -25,7 +25,8 @@ _PER_SECOND = 25  # bytes, so that a magnified waveform still shows its beats
 class RegionPlayer(SoundWidget):
     """A large waveform; ``region`` is (start, end) in seconds, dragged in the browser or set here, None for none.
 
-    A region may be looped, and its ends brought to lines or bars. Below a take that was scored stand the lines of
+    A region may be looped, and its ends brought to lines or bars. Where tempo and time are known a ruler shows the
+    bars, and pressing one makes it the region. Below a take that was scored stand the lines of
     its lyrics where they are sung: they follow the playback, and pressing one makes its time the region.
     """
 
@@ -40,6 +41,8 @@ class RegionPlayer(SoundWidget):
         later("to bars"),
         later("Magnify"),
         later("Position in {title}; [ and ] set the ends of the region"),
+        later("Position in {title}; [ and ] set the ends of the region, b takes the bar"),
+        later("Press a bar for its region"),
         later("region {start}–{end} · {seconds} s"),
         later("{text}: {start} to {end}"),
     )

@@ -12,3 +12,9 @@ export function snapped([start, end], mode, lines, bar, duration) {
   }
   return ends[0] < ends[1] ? ends : [start, end];
 }
+
+/** The bar around this second, the last one as long as the sound goes on. */
+export function barAt(seconds, bar, duration) {
+  const start = Math.floor(Math.min(Math.max(seconds, 0), duration - 0.001) / bar) * bar;
+  return [start, Math.min(start + bar, duration)];
+}

@@ -1,10 +1,11 @@
 import WaveSurfer from "wavesurfer.js";
 import Regions from "wavesurfer.js/dist/plugins/regions.esm.js";
+import { Bars } from "./bars.js";
 import { onThemeChange, waveColours } from "./colours.js";
 import { clock, element, finely, hundredths } from "./dom.js";
 import { Lines } from "./lines.js";
 import { Playback } from "./playback.js";
-import { snapped } from "./snap.js";
+import { barAt, snapped } from "./snap.js";
 import { peaksOf, placeOf } from "./wave.js";
 
 const SHORTEST = 0.05; // seconds that a region lasts at least
@@ -25,6 +26,7 @@ export class Stage {
     this.audio = this.playback.audio;
     this.playback.title = data.title;
     this.lines = new Lines(t, (line) => this.take([line.start, line.end]));
+    this.bars = new Bars(t, (region) => this.take(region));
     this.build();
     this.draw();
     this.listen();
@@ -44,10 +46,16 @@ export class Stage {
     const snaps = [["off", t("no snapping")], ["line", t("to lines")], ["bar", t("to bars")]];
     this.snap = element("select", { class: "ace-quiet", "aria-label": t("Snap the region") }, ...snaps.map(([value, text]) => element("option", { value }, text)));
     this.zoom = element("input", { type: "range", min: "0", max: String(Math.log2(NEAREST)), step: "0.25", value: "0" });
-    this.wave = element("div", { class: "ace-wave", role: "slider", tabindex: "0", "aria-valuemin": "0", "aria-valuemax": String(data.duration), "aria-label": t("Position in {title}; [ and ] set the ends of the region", { title: data.title }) });
+    this.wave = element("div", { class: "ace-wave", role: "slider", tabindex: "0", "aria-valuemin": "0", "aria-valuemax": String(data.duration), "aria-label": this.help(data) });
     this.message = element("p", { class: "ace-message", role: "status" });
     const head = element("header", {}, this.playback.button, element("b", { dir: "auto" }, data.title), this.time, this.told, element("span", { class: "ace-grow" }), this.loop, this.snap, element("label", { class: "ace-muted" }, t("Magnify"), this.zoom));
-    this.node = element("section", { class: "ace-stage", "aria-label": data.title }, head, this.wave, this.lines.node, this.message, this.audio);
+    this.node = element("section", { class: "ace-stage", "aria-label": data.title }, head, this.wave, this.bars.node, this.lines.node, this.message, this.audio);
+  }
+
+  help({ bar, title }) {
+    return bar
+      ? this.t("Position in {title}; [ and ] set the ends of the region, b takes the bar", { title })
+      : this.t("Position in {title}; [ and ] set the ends of the region", { title });
   }
 
   draw() {
@@ -73,7 +81,7 @@ export class Stage {
     this.surfer.on("timeupdate", () => this.follow());
     this.surfer.on("seeking", () => this.showPosition());
     this.audio.addEventListener("ended", () => this.again());
-    this.surfer.on("scroll", () => this.lines.scroll(this.surfer.getScroll()));
+    this.surfer.on("scroll", () => [this.lines, this.bars].forEach((strip) => strip.scroll(this.surfer.getScroll())));
     this.surfer.on("ready", () => this.showRegion());
     this.regions.on("region-created", (made) => this.placing || this.dragged(made));
     this.regions.on("region-updated", (made) => this.dragged(made));
@@ -86,6 +94,7 @@ export class Stage {
   /** Take the theme's colours; call it once the stage is on the page, where the variables are known. */
   paint() {
     if (!this.node.isConnected) return;
+    this.playback.show(); // it may be sounding in a card already
     this.surfer.setOptions(waveColours(this.node));
     this.colour = getComputedStyle(this.node).getPropertyValue("--ace-region").trim();
     this.stopDrawing?.();
@@ -139,6 +148,7 @@ export class Stage {
 
   showLines() {
     this.lines.show(this.model.get("lines"), this.data.duration);
+    this.bars.show(this.data.bar, this.data.duration);
     this.snap.querySelector("[value=line]").disabled = !this.model.get("lines").length;
     this.snap.querySelector("[value=bar]").disabled = !this.data.bar;
   }
@@ -184,13 +194,15 @@ export class Stage {
     const factor = 2 ** Number(this.zoom.value);
     this.surfer.zoom(factor === 1 ? 0 : (factor * this.wave.clientWidth) / this.data.duration);
     this.lines.magnify(factor);
+    this.bars.magnify(factor);
   }
 
   key(event) {
     const now = this.audio.currentTime;
-    const { duration } = this.data;
+    const { bar, duration } = this.data;
     const [start, end] = this.region ?? [0, duration];
-    const ends = { "[": [now, end > now ? end : duration], "]": [start < now ? start : 0, now] }[event.key];
+    const around = bar ? barAt(now, bar, duration) : undefined;
+    const ends = { "[": [now, end > now ? end : duration], "]": [start < now ? start : 0, now], b: around }[event.key];
     const seconds = placeOf(event, now, duration);
     if (!ends && seconds === undefined) return;
     event.preventDefault();

@@ -13,7 +13,7 @@ from acestep_nb.widgets.upload import Upload
 WORDS = Song(caption="rainy night", lyrics="[Verse]\nla la la", bpm=76, duration=10)
 
 
-def until(holds, seconds: float = 90, what: str = "it") -> None:
+def until(holds, seconds: float = 300, what: str = "it") -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -47,7 +47,7 @@ class Browser:
         content = {"comm_id": widget, "data": data}
         self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
 
-    def until(self, holds, what: str, seconds: float = 90) -> None:
+    def until(self, holds, what: str, seconds: float = 300) -> None:
         """Listen until a condition holds."""
         deadline = time.monotonic() + seconds
         while not holds():

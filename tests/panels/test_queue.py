@@ -67,7 +67,40 @@ def test_stop_stops_those_that_wait_too(slow):
         with pytest.raises(Cancelled):
             job.wait(60)
     finish(studio)
-    assert studio.takes == [] and "stopped" in said(studio)
+    assert studio.takes == [] and "cancelled: Text to music · rainy night · 2 takes" in said(studio)
+
+
+def test_a_waiting_batch_is_cancelled_alone(slow):
+    studio, go = slow
+    jobs = []
+    for seeds in ([1], [2, 3], [4]):
+        studio.seeds = seeds
+        jobs.append(studio.generate())
+    rows = studio._view.queue.box.children
+    assert [said(row).count("rainy night · 2 takes") for row in rows] == [1, 0]
+    assert "rainy night · 1 take" in said(rows[1]) and studio._view.generate.disabled
+    rows[0].children[-1].click()
+    assert jobs[1].state == "cancelled" and len(studio._view.queue.box.children) == 1
+    assert not studio._view.generate.disabled, "there is room for another"
+    go.set()
+    finish(studio)
+    assert [take.seed for take in reversed(studio.takes)] == [1, 4]
+    assert studio._view.queue.box.layout.display == "none"
+
+
+def test_a_late_press_means_the_batch_that_was_seen(slow):
+    studio, go = slow
+    first = studio.generate()
+    studio.seeds = [2]
+    second = studio.generate()
+    [row] = studio._view.queue.box.children
+    press_second = row.children[-1]
+    go.set()
+    first.wait(60)
+    second.wait(60)
+    finish(studio)
+    press_second.click()
+    assert second.state == "done" and len(studio.takes) == 3, "it is over, nothing else is hurt"
 
 
 def test_batches_follow_by_themselves_with_new_seeds_until_they_are_told(studio):

@@ -8,7 +8,7 @@ import pytest
 from ipywidgets import Widget
 from panel_helpers import WORDS, press, said, send
 
-from acestep_nb import AceStepError, Cancelled, InputError, RenderOptions, Studio
+from acestep_nb import AceStepError, Cancelled, InputError, RenderOptions, Studio, locales
 from acestep_nb.locales import language
 
 SHORT = RenderOptions(inference_steps=1)
@@ -86,6 +86,20 @@ def test_the_panel_speaks_another_language_at_a_press(takes):
         language("en")
     takes._view.language.value = "en"
     assert takes._view.generate.description == "Generate"
+
+
+def test_a_new_kernel_speaks_the_language_that_was_chosen(
+    studio, tiny_engine, tmp_path, fresh_kernel, monkeypatch
+):
+    monkeypatch.setattr(locales, "_chosen", None)
+    studio._view.language.value = "zh"
+    fresh_kernel()
+    locales._chosen = None
+    again = Studio(tiny_engine, project=tmp_path / "rain")
+    assert again._view.language.value == "zh" and again._view.generate.description != "Generate"
+    fresh_kernel()
+    language("en")
+    assert Studio(tiny_engine, project=tmp_path / "rain")._view.language.value == "en", "a cell has the word"
 
 
 def test_a_page_of_a_hundred_takes_is_light(studio, make_take):

@@ -123,10 +123,15 @@ def now(audio: Locator) -> float:
 
 def test_two_batches_wait_and_are_scored(studio: Studio):
     studio.root.locator(".ace-batch").get_by_role("button", name="1", exact=True).click()
-    for _ in range(2):
+    for _ in range(3):
         studio.button("Generate", exact=True).click()
+    waiting = studio.root.locator(".ace-queue")
+    studio.until(lambda: waiting.get_by_text("1 take").count() == 2, 30, "the queue")
+    waiting.get_by_role("button", name="Cancel").last.click()
     studio.until(lambda: len(studio.history) == 2, 240, "both batches")
     studio.rest()
+    assert len(studio.history) == 2 and waiting.is_hidden()
+    studio.root.locator(".ace-run").get_by_text(re.compile(r"about \d+ (s|min)")).wait_for()
     scored = [take.scores for take in studio.history]
     assert all(scored) and studio.takes.locator("meter").count() >= 2
     assert len({take.seed for take in studio.history}) == 2
@@ -145,6 +150,9 @@ def test_a_press_on_a_line_is_its_region_and_a_repaint_keeps_the_rest(studio: St
     studio.takes.first.get_by_role("button", name=re.compile("^Play")).click()
     sung = studio.at.locator(".ace-sung-line[data-now]")
     studio.until(lambda: "rain" in "".join(sung.all_inner_texts()), 40, "the line that is sung")
+    studio.at.get_by_role("button", name=re.compile("^Pause")).click()
+    assert studio.takes.first.locator("audio").evaluate("audio => audio.paused")
+    studio.takes.first.get_by_role("button", name=re.compile("^Play")).wait_for()
     studio.at.locator(".ace-sung-line").nth(1).click()
     studio.at.locator(".ace-region-told").wait_for()
     parent = studio.history.takes[0]
@@ -174,6 +182,19 @@ def test_a_dragged_region_comes_back_on_the_take(studio: Studio, pictures: Path)
     field.press("Tab")
     told = studio.source.locator(".ace-region-told")
     studio.until(lambda: "0:01.5" in told.inner_text(), 10, "the region over the waveform")
+
+
+def test_a_press_on_the_ruler_makes_a_bar_the_region(studio: Studio):
+    ruler = studio.source.locator(".ace-bars-strip")
+    width = ruler.bounding_box()["width"]
+    bar = 60 / studio.history.takes[0].song.bpm * int(studio.history.takes[0].song.timesignature or 4)
+    old = studio.region()
+    ruler.click(position={"x": width * 1.5 * bar / 12, "y": 8})
+    assert studio.new_region(old) == pytest.approx((bar, 2 * bar), abs=0.01)
+    wave = studio.source.locator(".ace-wave")
+    wave.press("End")
+    wave.press("b")
+    studio.until(lambda: seconds(studio.region()[1]) == pytest.approx(12, abs=0.1), 10, "the last bar")
 
 
 def test_ends_snap_to_lines_and_a_region_is_looped(studio: Studio):

@@ -105,7 +105,7 @@ def test_a_damaged_take_says_so(make_take, tmp_path):
 
 
 SNAP = """
-import { snapped } from "%s/src/snap.js";
+import { barAt, snapped } from "%s/src/snap.js";
 import { clock, finely, hundredths } from "%s/src/dom.js";
 const lines = [{start: 0.5, end: 2}, {start: 2, end: 3.5}, {start: 4, end: 6}];
 const cases = [
@@ -113,6 +113,7 @@ const cases = [
     [[5, 30], "bar"]];
 console.log(JSON.stringify([
     cases.map(([ends, mode]) => snapped(ends, mode, lines, 1.5, 7)),
+    [0, 1.49, 1.5, 6.9, 7, -1].map((second) => barAt(second, 1.5, 7)),
     [clock(65.26), clock(-3.9), clock(600)],
     %s.map((seconds) => [finely(seconds), hundredths(seconds)])]));
 """
@@ -125,7 +126,10 @@ def test_ends_are_brought_to_lines_and_bars():
     told = subprocess.run(
         ["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True
     )
-    ends, clocks, fine = json.loads(told.stdout)
+    ends, bars, clocks, fine = json.loads(told.stdout)
+    assert bars == [[0, 1.5], [0, 1.5], [1.5, 3], [6, 7], [6, 7], [0, 1.5]], (
+        "the last one ends with the sound"
+    )
     assert ends == [[0.6, 3.2], [0.5, 3.5], [3.4, 3.5], [0, 3], [0.9, 1.1], [4.5, 7]]
     assert clocks == ["1:05", "-0:03", "10:00"]
     assert [text for text, _ in fine[:7]] == [
