@@ -270,20 +270,6 @@ def test_going_on_without_words_takes_those_of_the_take(tiny_engine, make_take):
     assert tiny_engine.extend(old, 3, SONG, seeds=[1], options=QUICK)[0].song.caption == SONG.caption
 
 
-@pytest.mark.parametrize(("region", "told"), [((-1.5, 7), 5.31), ((1, 2), 5.31)])
-def test_the_model_is_told_how_long_the_source_is_before_anything_is_put_around_it(
-    tiny_engine, monkeypatch, region, told
-):
-    heard = []
-    monkeypatch.setattr(
-        Renders, "_request", lambda self, order, asks, seeds, real=Renders._request: (
-            heard.extend(ask.told_seconds for ask in asks), real(self, order, asks, seeds)
-        )[1]
-    )  # fmt: skip
-    tiny_engine.repaint(noise(5.31), SONG, region, seeds=[1], options=QUICK)
-    assert heard == [pytest.approx(told)]
-
-
 def test_an_overlap_makes_the_old_end_anew(tiny_engine, source):
     (take,) = tiny_engine.extend(source, 3, SONG, overlap=2, seeds=[1], options=QUICK)
     changed = np.flatnonzero((take.audio.samples[:, : source.samples.shape[1]] != source.samples).any(axis=0))

@@ -18,6 +18,7 @@ from acestep_nb.adapting import Adapter
 from acestep_nb.curves import loss_curve
 from acestep_nb.engine import Engine
 from acestep_nb.errors import AceStepError, Cancelled
+from acestep_nb.files import given_path
 from acestep_nb.knobs import knobs
 from acestep_nb.locales import _
 from acestep_nb.panels.previews import SCALES, Previews, at_scales, song_of
@@ -161,9 +162,9 @@ class Lora(ipywidgets.VBox):
 
     def _look(self) -> None:
         """Show the songs of the folder or the JSON that is named."""
-        place = Path(self.songs.value.strip()).expanduser()
         if not self.songs.value.strip():
             raise AceStepError(_("name the songs and a folder for the adapter"), field="songs")
+        place = given_path(self.songs.value.strip(), "songs")
         folder = place.is_dir()
         try:
             self.table.show(Dataset.scan(place) if folder else Dataset.load(place), None if folder else place)
@@ -189,7 +190,7 @@ class Lora(ipywidgets.VBox):
         for name, field in (("songs", self.songs), ("out", self.out)):
             if not field.value.strip():
                 raise AceStepError(_("name the songs and a folder for the adapter"), field=name)
-        place = Path(self.songs.value.strip()).expanduser()
+        place = given_path(self.songs.value.strip(), "songs")
         prepared = place.is_dir() and any(place.glob("*.pt"))
         if self.table.dataset is None and not prepared:
             self._look()
@@ -198,7 +199,7 @@ class Lora(ipywidgets.VBox):
         self._busy(True)
         self.previews.clear()
         self.comparison.children = []
-        work = (engine, songs, Path(self.out.value.strip()), options)
+        work = (engine, songs, given_path(self.out.value.strip(), "out"), options)
         self.thread = threading.Thread(target=self._work, args=work, name="training", daemon=True)
         self.thread.start()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from acestep_nb.edits import RepaintOptions
+from acestep_nb.errors import InputError
+from acestep_nb.files import given_path, is_file
 from acestep_nb.history import History
 from acestep_nb.locales import _
 from acestep_nb.panels.tasks import EditOptions
@@ -50,5 +51,8 @@ def _sound(history: History, name: str) -> Sounding | None:
     """The take of that name, or the file of that path; None when there is neither."""
     if name in {entry.name for entry in history.entries}:
         return history.get(name)
-    path = Path(name).expanduser()
-    return path if path.is_file() else None
+    try:
+        path = given_path(name, "source")
+    except InputError:
+        return None
+    return path if is_file(path) else None

@@ -12,7 +12,7 @@ import ipywidgets
 
 from acestep_nb.audio import Audio
 from acestep_nb.errors import AceStepError, InputError
-from acestep_nb.files import disk_errors, write_atomic
+from acestep_nb.files import disk_errors, given_path, is_file, write_atomic
 from acestep_nb.history import History, slug
 from acestep_nb.locales import _
 from acestep_nb.panels.text import Text, box
@@ -57,10 +57,10 @@ class SoundForm:
         """The take or the path that is chosen; ``InputError`` for a path that is not there."""
         if self.list.value != _FILE:
             return self._takes.get(self.list.value)
-        path = Path(self.path.value.strip()).expanduser()
         if not self.path.value.strip():
             return None
-        if not path.is_file():
+        path = given_path(self.path.value.strip(), self.field)
+        if not is_file(path):
             raise InputError(
                 field=self.field,
                 value=self.path.value,

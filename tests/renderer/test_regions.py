@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 from acestep_nb.audio import Audio
 from acestep_nb.codes import codes_in, latent_frames
 from acestep_nb.errors import InputError
+from acestep_nb.options import RenderOptions
 from acestep_nb.renderer.regions import Window, reference_clip, window
+from acestep_nb.renders import Renders
+from acestep_nb.song import Song
 
 RATE = 48_000
 FILE = "functions/conditioning_masks.json"
@@ -96,3 +99,20 @@ def test_a_short_reference_is_repeated_and_a_silent_one_is_none():
     assert clip.samples.shape == (2, 30 * RATE) and clip.samples.max() == 7 * RATE
     assert reference_clip(Audio(np.full((2, RATE), 1e-7), RATE), seed=0) is None
     assert reference_clip(Audio(np.zeros((2, 0)), RATE), seed=0) is None
+
+
+@pytest.mark.parametrize("region", [(-1.5, 7), (1, 2)])
+def test_the_model_is_told_how_long_the_source_is_before_anything_is_put_around_it(
+    tiny_engine, monkeypatch, region
+):
+    told, real = [], Renders._request
+
+    def noted(self, order, asks, seeds):
+        told.extend(ask.told_seconds for ask in asks)
+        return real(self, order, asks, seeds)
+
+    monkeypatch.setattr(Renders, "_request", noted)
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (2, round(5.31 * RATE))).astype(np.float32)
+    options = RenderOptions(inference_steps=1)
+    tiny_engine.repaint(Audio(noise, RATE), Song(caption="piano"), region, seeds=[1], options=options)
+    assert told == [pytest.approx(5.31)]
