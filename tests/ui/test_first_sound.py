@@ -220,6 +220,9 @@ def test_a_new_kernel_finds_everything_again(notebook: Notebook):
     notebook.until(lambda: panel.titles() == titles, 30, "the takes after the restart")
     assert panel.takes.nth(0).get_by_role("button", name="Starred").is_visible()
     assert panel.root.get_by_label("Caption", exact=True).input_value() == "not rendered yet"
+    notebook.open()
+    panel.root.wait_for()
+    notebook.until(lambda: panel.titles() == titles, 30, "the takes after another reload")
     pressed_until_it_plays(notebook, panel.takes.nth(1))
 
 
