@@ -17,6 +17,7 @@ from acestep_nb.locales import _, later
 from acestep_nb.marks import Marks, change_marks, read_marks
 from acestep_nb.takes import Take
 from acestep_nb.widgets.player import title
+from acestep_nb.widgets.sounding import SILENCE
 from acestep_nb.widgets.sounds import send_sound, waveform
 from acestep_nb.widgets.spoken import Spoken
 
@@ -58,9 +59,7 @@ class Compare(Spoken):
         later("s star"),
         later("x reject"),
         later("d what differs"),
-        later(
-            "The kernel does not answer: it is busy or was restarted. Wait for it, or run this cell again."
-        ),
+        SILENCE,
     )
 
     tracks = traitlets.List(traitlets.Dict()).tag(sync=True)

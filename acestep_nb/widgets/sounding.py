@@ -12,10 +12,13 @@ from acestep_nb.takes import Take
 from acestep_nb.widgets.sounds import send_sound
 from acestep_nb.widgets.spoken import Spoken
 
+SILENCE = later(
+    "The kernel does not answer: it is busy or was restarted. Wait for it, run this cell again, or reload the page."
+)
 SOUND_WORDS = (
     later("Play"),
     later("Pause"),
-    later("The kernel does not answer: it is busy or was restarted. Wait for it, or run this cell again."),
+    SILENCE,
     later("The sound is here: press play once more."),
     later("{now} of {length}"),
 )

@@ -2,6 +2,7 @@ import WaveSurfer from "wavesurfer.js";
 import { onThemeChange, waveColours } from "./colours.js";
 import { clock, element } from "./dom.js";
 import { Playback } from "./playback.js";
+import { SILENCE, reach } from "./reach.js";
 import { peaksOf, placeOf } from "./wave.js";
 
 /** A number from 0 to 1 as a chip with a bar. */
@@ -87,7 +88,7 @@ export class Card {
 
   action({ title, id }, kind, label, help) {
     const told = { class: "ace-quiet", type: "button", title: help, "aria-label": `${label}: ${title}` };
-    return element("button", { ...told, onclick: () => this.model.send({ kind, id }) }, label);
+    return element("button", { ...told, onclick: () => this.tell({ kind, id }) }, label);
   }
 
   /** A list of places to send the take to; choosing one sends it and puts the list back. */
@@ -95,7 +96,7 @@ export class Card {
     const options = [["", label], ...places].map(([value, text]) => element("option", { value }, text));
     const list = element("select", { class: "ace-quiet ace-menu", "aria-label": `${label} ${title}` }, ...options);
     list.addEventListener("change", () => {
-      if (list.value) this.model.send({ kind: "send", id, to: list.value });
+      if (list.value) this.tell({ kind: "send", id, to: list.value });
       list.value = "";
     });
     return list;
@@ -119,11 +120,15 @@ export class Card {
 
   /** Tell the kernel which take the person is at. */
   select() {
-    if (this.model.get("selected") !== this.id) this.model.send({ kind: "select", id: this.id });
+    if (this.model.get("selected") !== this.id) this.tell({ kind: "select", id: this.id });
   }
 
   toggleStar() {
-    this.model.send({ kind: "star", id: this.id, on: !this.data.starred });
+    this.tell({ kind: "star", id: this.id, on: !this.data.starred });
+  }
+
+  tell(message) {
+    reach(() => this.model.send(message), () => this.say(this.t(SILENCE)));
   }
 
   key(event) {

@@ -1,6 +1,7 @@
 import { Deck } from "./deck.js";
 import { clock, element, icon } from "./dom.js";
 import { ownKeys } from "./keys.js";
+import { SILENCE, reach } from "./reach.js";
 import { Sound } from "./sound.js";
 import { speaker } from "./words.js";
 
@@ -8,8 +9,6 @@ const PLAY = "M8 5v14l11-7z";
 const PAUSE = "M7 5h4v14H7zM13 5h4v14h-4z";
 const STARTED = "acestep_nb:started"; // told to every player on the page, whichever widget it is in
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10 };
-const SILENCE =
-  "The kernel does not answer: it is busy or was restarted. Wait for it, or run this cell again.";
 
 /** The kernel's tracks below each other, a button and a playhead for all of them. */
 class Comparison {
@@ -120,7 +119,11 @@ class Comparison {
 
   set(name, value) {
     this.model.set(name, value);
-    this.model.save_changes();
+    this.reach(() => this.model.save_changes());
+  }
+
+  reach(act) {
+    reach(act, () => this.say(this.t(SILENCE)));
   }
 
   choose(number) {
@@ -149,17 +152,19 @@ class Comparison {
   /** The bytes of a sound, asked from the kernel. */
   async bytes(number) {
     const sound = new Sound(this.model, number);
-    const { data } = await sound.request(() => this.say(this.t(SILENCE)));
+    const { data } = await sound.request(this.t(SILENCE), (text) => this.say(text));
     this.say("");
     return data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
   }
 
   mark(name, id) {
-    if (this.tracks[id][name] !== null) this.model.send({ kind: name, id, on: !this.tracks[id][name] });
+    const on = !this.tracks[id][name];
+    if (this.tracks[id][name] !== null) this.reach(() => this.model.send({ kind: name, id, on }));
   }
 
   tell() {
-    this.model.send({ kind: "differ", id: this.model.get("heard"), other: this.before });
+    const message = { kind: "differ", id: this.model.get("heard"), other: this.before };
+    this.reach(() => this.model.send(message));
   }
 
   level() {

@@ -3,6 +3,7 @@ import { Hints } from "./hints.js";
 import { ownKeys } from "./keys.js";
 import { Mirror, moved } from "./mirror.js";
 import { Palette } from "./palette.js";
+import { reach } from "./reach.js";
 import { speaker } from "./words.js";
 
 const PAUSE = 200; // ms without a key before the kernel hears what was typed
@@ -86,12 +87,9 @@ class Editor {
   }
 
   reach(act) {
-    try {
-      act();
-      this.problem.textContent = "";
-    } catch {
-      this.problem.textContent = this.t("The kernel does not answer: run this cell again. Your words stay here.");
-    }
+    this.problem.textContent = "";
+    const lost = this.t("The kernel does not answer: run this cell again. Your words stay here.");
+    reach(act, () => (this.problem.textContent = lost));
   }
 
   pick(word) {

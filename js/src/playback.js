@@ -1,4 +1,5 @@
 import { element, icon } from "./dom.js";
+import { SILENCE } from "./reach.js";
 import { Sound } from "./sound.js";
 
 const PLAY = "M8 5v14l11-7z";
@@ -85,10 +86,7 @@ export class Playback {
     this.say("");
     this.busy(true);
     try {
-      const silence = this.t(
-        "The kernel does not answer: it is busy or was restarted. Wait for it, or run this cell again.",
-      );
-      const url = await this.sound.ask(() => this.say(silence));
+      const url = await this.sound.ask(this.t(SILENCE), this.say);
       if (this.audio.src !== url) {
         const place = this.audio.currentTime; // where the person went before there was a sound
         this.audio.src = url;

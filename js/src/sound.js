@@ -1,3 +1,5 @@
+import { reach } from "./reach.js";
+
 const PATIENCE = 6000; // ms without an answer before the person is told
 
 let requests = 0;
@@ -11,16 +13,16 @@ export class Sound {
     this.waiting = null;
   }
 
-  /** The Blob URL; `onSilence` is called when the kernel takes long. Rejects with the kernel's own words. */
-  async ask(onSilence) {
+  /** The Blob URL; `say` is told `silence` when the kernel takes long. Rejects with what a person should read. */
+  async ask(silence, say) {
     if (this.url) return this.url;
     this.stopWaiting();
-    const { data, mime } = await this.request(onSilence);
+    const { data, mime } = await this.request(silence, say);
     this.url = URL.createObjectURL(new Blob([data], { type: mime }));
     return this.url;
   }
 
-  request(onSilence) {
+  request(silence, say) {
     const request = `${Date.now()}-${++requests}`;
     return new Promise((resolve, reject) => {
       const answered = (message, buffers) => {
@@ -29,19 +31,18 @@ export class Sound {
         if (message.kind === "sound") resolve({ data: buffers[0], mime: message.mime });
         else reject(new Error(message.text));
       };
-      const timer = setTimeout(onSilence, PATIENCE);
+      const timer = setTimeout(() => say(silence), PATIENCE);
       this.waiting = () => {
         clearTimeout(timer);
         this.model.off("msg:custom", answered);
         this.waiting = null;
       };
       this.model.on("msg:custom", answered);
-      try {
-        this.model.send({ kind: "sound", id: this.id, request });
-      } catch (error) {
+      const lost = () => {
         this.stopWaiting();
-        onSilence();
-      }
+        reject(new Error(silence));
+      };
+      reach(() => this.model.send({ kind: "sound", id: this.id, request }), lost);
     });
   }
 

@@ -5,6 +5,7 @@ import { onThemeChange, waveColours } from "./colours.js";
 import { clock, element, finely, hundredths } from "./dom.js";
 import { Lines } from "./lines.js";
 import { Playback } from "./playback.js";
+import { SILENCE, reach } from "./reach.js";
 import { barAt, snapped } from "./snap.js";
 import { peaksOf, placeOf } from "./wave.js";
 
@@ -124,7 +125,7 @@ export class Stage {
   take([start, end]) {
     if (end - start < SHORTEST) return;
     this.model.set("region", [start, end].map((seconds) => hundredths(seconds) / 100));
-    this.model.save_changes();
+    reach(() => this.model.save_changes(), () => (this.message.textContent = this.t(SILENCE)));
     this.showRegion();
   }
 

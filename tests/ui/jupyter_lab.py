@@ -65,10 +65,10 @@ class Lab:
                 stderr=subprocess.STDOUT,
             )
 
-    def api(self, path: str, method: str = "GET") -> Any:
+    def api(self, path: str) -> Any:
         """The answer of the server's REST interface."""
         headers = {"Authorization": f"token {TOKEN}"}
-        request = urllib.request.Request(self.url(f"api/{path}"), headers=headers, method=method)
+        request = urllib.request.Request(self.url(f"api/{path}"), headers=headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
@@ -144,9 +144,11 @@ class Notebook:
         return self.lab.folder / self.path
 
     def restart_kernel(self) -> None:
-        """A new kernel; the page keeps showing what the old one made."""
-        (kernel,) = [session["kernel"] for session in self.lab.api("sessions")]
-        self.lab.api(f"kernels/{kernel['id']}/restart", method="POST")
+        """A new kernel, by the page's own menu; the page keeps showing what the old one made."""
+        restart = "window.jupyterapp.commands.execute('notebook:restart-kernel')"
+        self.page.evaluate(f"() => {{ window.restarted = {restart}; }}")
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.page.evaluate("() => window.restarted")
         self.until(self.lab.kernel_idle, 60, "the new kernel")
 
     def dark(self, on: bool) -> None:
