@@ -75,7 +75,6 @@ def test_options_go_on_to_jupyterlab_and_its_code_comes_back(monkeypatch, tmp_pa
     assert seen == [[sys.executable, "-m", "jupyterlab", start, "--no-browser", "--port=8889"]]
 
 
-@pytest.mark.skipif(not (ROOT / "notebooks" / lab.START).is_file(), reason="this checkout has no notebooks")
 def test_jupyterlab_serves_the_first_notebook(tmp_path):
     environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "HOME": str(tmp_path)}
     options = ["--no-browser", "--ServerApp.port=0", "--ServerApp.ip=127.0.0.1", "--allow-root"]

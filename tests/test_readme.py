@@ -37,9 +37,6 @@ def test_commands_need_no_particular_shell():
         assert not re.search(r"[#$`'\\]|\bexport\b", block), "cmd.exe would read that otherwise"
 
 
-@pytest.mark.skipif(
-    not (ROOT / "checkpoints" / "nano").is_dir(), reason="this checkout has no checkpoints/nano"
-)
 def test_the_six_lines_make_sound(tmp_path):
     (code,) = blocks("python")
     assert len([line for line in code.splitlines() if line.strip()]) <= 6
