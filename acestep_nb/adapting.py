@@ -15,7 +15,7 @@ from acestep_nb.adapters.options import LoraOptions
 from acestep_nb.adapters.progress import Trained, TrainingProgress
 from acestep_nb.adapters.uses import SCALE, AdapterUse
 from acestep_nb.errors import InputError
-from acestep_nb.files import disk_errors, given_path
+from acestep_nb.files import disk_errors, given_path, is_dir, is_file
 from acestep_nb.knobs import Knob, checked_kind, checked_number, checked_switch
 from acestep_nb.renders import stop_if
 from acestep_nb.song import Song
@@ -110,15 +110,15 @@ class Adapters:
         strength = _scale(scale)
         folder = find_adapter(source)
         weights = read_adapter(folder)
-        local = given_path(source, "adapter").exists()
+        local = is_dir(place := given_path(source, "adapter")) or is_file(place)
         known = str(name or (_name_of(folder) if local else str(source).rsplit("/", 1)[-1]))
-        if known in self._loaded:
-            remedy = "Unload it first, or give this one another name."
-            raise InputError(field="name", value=known, allowed="a name that is free", remedy=remedy)
         rank = max(weights.ranks.values())
         alpha, again = max(weights.alphas.values()), str(folder.resolve() if local else source)
         adapter = Adapter(known, strength, True, rank, alpha, weights.hash, folder, again)
         with self._at_rest():
+            if known in self._loaded:
+                remedy = "Unload it first, or give this one another name."
+                raise InputError(field="name", value=known, allowed="a name that is free", remedy=remedy)
             slot = f"adapter_{self._count}"
             attach(self._network, slot, weights)
             self._count += 1
@@ -129,21 +129,20 @@ class Adapters:
         """Take an adapter out, or all of them; without any, takes are what they were before, to the last bit."""
         from acestep_nb.adapters.loading import detach
 
-        names = [self[name].name] if name is not None else list(self._loaded)
         with self._at_rest():
-            for one in names:
+            for one in [self[name].name] if name is not None else list(self._loaded):
                 detach(self._network, self._slots.pop(one))
                 del self._loaded[one]
 
     def change(self, name: str, *, scale: float | None = None, on: bool | None = None) -> Adapter:
         """Let an adapter work more or less strongly (0–1), or switch it off and on, from the next take on."""
-        adapter = self[name]
+        values: dict[str, Any] = {}
         if scale is not None:
-            adapter = replace(adapter, scale=_scale(scale))
+            values["scale"] = _scale(scale)
         if on is not None:
-            adapter = replace(adapter, on=checked_switch("on", on, _ON))
+            values["on"] = checked_switch("on", on, _ON)
         with self._at_rest():
-            self._loaded[name] = adapter
+            self._loaded[name] = adapter = replace(self[name], **values)
         return adapter
 
     def label(
@@ -203,13 +202,13 @@ class Adapters:
         `ProjectError` when the disk is full: what was learned until then is kept.
         """
         checked_kind("options", options, LoraOptions)
-        if self._loaded:
-            allowed, remedy = "none while one is trained", "Unload them first: engine.adapters.unload()."
-            raise InputError(field="adapters", value=repr(self), allowed=allowed, remedy=remedy)
         self._refuse_int8()
         refuse_while_training()
         tell = _telling(on_progress, cancel)
         with self._engine._turn(cancel):
+            if self._loaded:
+                allowed, remedy = "none while one is trained", "Unload them first: engine.adapters.unload()."
+                raise InputError(field="adapters", value=repr(self), allowed=allowed, remedy=remedy)
             if not _training.acquire(blocking=False):
                 raise _being_trained()
             try:
@@ -299,9 +298,9 @@ class Adapters:
 
         if not isinstance(songs, Dataset):
             place = given_path(songs, "songs")
-            if (place / MANIFEST).is_file() or any(place.glob("*.pt")):
+            if is_file(place / MANIFEST) or any(place.glob("*.pt")):
                 return read_prepared(place), [], None
-            songs = Dataset.scan(place) if place.is_dir() else Dataset.load(place)
+            songs = Dataset.scan(place) if is_dir(place) else Dataset.load(place)
         renders = self._engine._renders
 
         def on_song(done: int, count: int) -> None:

@@ -14,7 +14,7 @@ import soundfile
 import soxr
 
 from acestep_nb.errors import InputError
-from acestep_nb.files import disk_errors, growing
+from acestep_nb.files import disk_errors, given_path, growing
 from acestep_nb.knobs import Knob, checked_number
 from acestep_nb.locales import _
 
@@ -89,13 +89,16 @@ class Audio:
 
     @classmethod
     def load(cls, path: str | Path) -> Audio:
-        """The sound in a file (WAV, FLAC, OGG, MP3 …); ``InputError`` when it cannot be read."""
+        """The sound in a file (WAV, FLAC, OGG, MP3 …); ``InputError`` when it cannot be read or is too long."""
+        file = given_path(path, "audio")
         try:
-            with disk_errors(Path(path), "audio"):
-                data = Path(path).read_bytes()
+            with disk_errors(file, "audio"):
+                data = file.read_bytes()
             samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, MemoryError) as error:  # a garbled header may tell of any length
-            raise _no_sound(path, error) from error
+        except soundfile.LibsndfileError as error:
+            raise _no_sound(file, error) from error
+        except MemoryError as error:
+            raise _too_long(file) from error
         return cls(samples.T, rate)
 
     def save(self, path: str | Path) -> Path:
@@ -137,7 +140,7 @@ def seconds_of(path: Path) -> float:
         raise _no_sound(path, error) from error
 
 
-def _no_sound(path: str | Path, error: Exception) -> InputError:
+def _no_sound(path: Path, error: Exception) -> InputError:
     reason = getattr(error, "error_string", "") or error
     return InputError(
         _("audio must be a sound file (WAV, FLAC, OGG, MP3); {path}: {reason}", path=path, reason=reason),
@@ -145,6 +148,16 @@ def _no_sound(path: str | Path, error: Exception) -> InputError:
         value=str(path),
         allowed=_("a sound file"),
         remedy=_("Choose another file, or convert it first."),
+    )
+
+
+def _too_long(path: Path) -> InputError:
+    return InputError(
+        _("the sound of {path} does not fit into memory", path=path),
+        field="audio",
+        value=str(path),
+        allowed=_("a sound that fits into memory"),
+        remedy=_("Give a shorter piece of it; if it is short, its file is damaged: choose another."),
     )
 
 
@@ -159,7 +172,7 @@ def write_sound(path: str | Path, blocks: Iterable[Samples], rate: int, channels
     The ending of its name, one of ``ENDINGS``, says which kind; the file is whole or not there at all. Raises
     ``InputError`` for another ending and for sound that such a file cannot hold, ``ProjectError`` for the disk.
     """
-    target = Path(path)
+    target = given_path(path, "path")
     ending = target.suffix.lower()
     if ending not in _FORMATS:
         allowed = f"a name that ends in {', '.join(ENDINGS)}"

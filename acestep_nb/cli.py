@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import acestep_nb
 from acestep_nb import downloading, learning
@@ -52,12 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parse(words)
         args.kept = kept
-        code = int(args.run(args))
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough; the rest goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return int(args.run(args))
     except KeyboardInterrupt:
         return _fail(Cancelled("stopped; takes that were ready are kept"), words, kept, code=_STOPPED)
     except AceStepError as error:
@@ -70,9 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: AceStepError, words: list[str], kept: list[dict[str, Any]], code: int = _FAILED) -> int:
-    print(" ".join(str(error).split()), file=sys.stderr)
+    _say(" ".join(str(error).split()))
     if "--json" in words:
-        print(json.dumps({"error": error.to_dict(), "takes": kept}))
+        _tell(json.dumps({"error": error.to_dict(), "takes": kept}))
     return code
 
 
@@ -218,11 +213,11 @@ def _lab(args: argparse.Namespace) -> int:
 def _download(args: argparse.Namespace) -> int:
     if args.list:
         rows = downloading.listed()
-        print(json.dumps({"models": rows}) if args.json else downloading.in_words(rows))
+        _tell(json.dumps({"models": rows}) if args.json else downloading.in_words(rows))
         return 0
     with contextlib.redirect_stdout(sys.stderr):
         result = downloading.fetch(args, _say)
-    print(json.dumps(result) if args.json else "\n".join(result["models"]))
+    _tell(json.dumps(result) if args.json else "\n".join(result["models"]))
     return 0
 
 
@@ -231,7 +226,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
     with contextlib.redirect_stdout(sys.stderr):
         findings = examine()
-    print(json.dumps(findings) if args.json else in_words(findings))
+    _tell(json.dumps(findings) if args.json else in_words(findings))
     return 1 if findings["problems"] else 0
 
 
@@ -246,21 +241,21 @@ def _eval(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         remedy = 'Run: pip install "acestep-nb[train]"'
         raise AceStepError(f"{error.name} is not installed", remedy=remedy) from error
-    print(json.dumps(figures, indent=None if args.json else 1))
+    _tell(json.dumps(figures, indent=None if args.json else 1))
     return 0
 
 
 def _train_lora(args: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):
         result = learning.train(args, _given(args, LoraOptions), _say)
-    print(json.dumps(result) if args.json else result["adapter"])
+    _tell(json.dumps(result) if args.json else result["adapter"])
     return 0
 
 
 def _bench(args: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):
         figures = figures_of(args.part, on_progress=_say)
-    print(json.dumps(figures, indent=None if args.json else 1))
+    _tell(json.dumps(figures, indent=None if args.json else 1))
     return 0
 
 
@@ -270,18 +265,15 @@ def _gallery(args: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):
         files = make_gallery(acestep_nb.Engine.load(args.model), args.folder, on_progress=_say)
     told = [str(file) for file in files]
-    print(json.dumps({"files": told}) if args.json else "\n".join(told))
+    _tell(json.dumps({"files": told}) if args.json else "\n".join(told))
     return 0
 
 
 def _generate(args: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):
         result = _render(args)
-    if args.json:
-        print(json.dumps(result))
-    else:
-        for take in args.kept:
-            print(f"seed {take['seed']}: {take['file']}")
+    lines = [f"seed {take['seed']}: {take['file']}" for take in args.kept]
+    _tell(json.dumps(result) if args.json else "\n".join(lines))
     return 0
 
 
@@ -344,7 +336,7 @@ def _edit(args: argparse.Namespace, history: History) -> tuple[Edit | None, Any]
             )
         return None, None
     name = given.pop("source", None)
-    source = history.get(name) if name in [take.name for take in history] else name
+    source = history.get(name) if name in {entry.name for entry in history.entries} else name
     read = opened(source)
     how = {name: given.pop(name) for name in list(given) if name in knobs(RepaintOptions)}
     if how:
@@ -384,8 +376,20 @@ def _told(take: Take) -> dict[str, Any]:
     }
 
 
+def _tell(result: str) -> None:
+    _print(result, sys.stdout)
+
+
 def _say(progress: object) -> None:
-    print(progress, file=sys.stderr, flush=True)
+    _print(progress, sys.stderr)
+
+
+def _print(text: object, to: TextIO) -> None:
+    """The line is told, or goes nowhere when its reader, such as `head`, has seen enough: the work goes on."""
+    try:
+        print(text, file=to, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), to.fileno())
 
 
 if __name__ == "__main__":

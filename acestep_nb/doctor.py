@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import shutil
+from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -15,7 +17,8 @@ from acestep_nb.checkpoints.fit import Edition, tier
 from acestep_nb.checkpoints.locate import download_folder
 from acestep_nb.checkpoints.machine import main_memory, this_machine
 from acestep_nb.checkpoints.registry import defaults, found
-from acestep_nb.errors import AceStepError
+from acestep_nb.errors import AceStepError, InputError
+from acestep_nb.files import is_dir
 from acestep_nb.placing import foreseen
 
 _GIB = 2**30
@@ -37,10 +40,7 @@ def examine() -> dict[str, Any]:
         "memory": _memory(),
         "disk": _disk(),
         "checkpoint": _checkpoint(problems),
-        "models": [
-            {"name": own.name, "role": own.role, "folder": str(own.folder), "trouble": own.trouble}
-            for own in found()
-        ],
+        "models": _models(),
         "packages": _packages(problems),
         "problems": problems,
     }
@@ -141,10 +141,23 @@ def _memory() -> dict[str, float]:
 
 
 def _disk() -> dict[str, Any]:
-    """Free space where downloads go, or would go."""
-    folder = download_folder()
-    there = next(place for place in (folder, *folder.resolve().parents) if place.is_dir())
+    """Free space where downloads go, or would go; in your home where that cannot be, which `_checkpoint` tells."""
+    try:
+        folder = download_folder()
+    except InputError:
+        folder = Path.home()
+    there = next(place for place in (folder, *folder.resolve().parents) if is_dir(place))
     return {"folder": str(folder), "free_gib": _gib(shutil.disk_usage(there).free)}
+
+
+def _models() -> list[dict[str, str]]:
+    """The models that are here; none where the folder for them cannot be, which `_checkpoint` tells."""
+    with contextlib.suppress(InputError):
+        return [
+            {"name": own.name, "role": own.role, "folder": str(own.folder), "trouble": own.trouble}
+            for own in found()
+        ]
+    return []
 
 
 def _checkpoint(problems: list[str]) -> dict[str, Any]:

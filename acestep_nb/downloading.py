@@ -62,19 +62,19 @@ def fetch(args: argparse.Namespace, say: Callable[[object], None]) -> dict[str, 
     wanted = everything() if args.all else with_needs(args.model) if args.model else defaults()
     price = cost(wanted)
     say(price)
-    folders = download(price, _Told())
+    folders = download(price, _Told(say))
     return {"folder": str(price.folder), "bytes": price.total, "models": [str(folder) for folder in folders]}
 
 
 class _Told:
     """Progress on stderr: one line that is written anew, or a few lines where that cannot be."""
 
-    def __init__(self) -> None:
-        self._told = -1
+    def __init__(self, say: Callable[[object], None]) -> None:
+        self._say, self._told = say, -1
 
     def __call__(self, fetched: Fetched) -> None:
         if sys.stderr.isatty():
             print(f"\r{fetched}   ", end="" if fetched.checking else "\n", file=sys.stderr, flush=True)
         elif (now := int(fetched.fraction * _LINES) + (not fetched.checking)) > self._told:
             self._told = now
-            print(fetched, file=sys.stderr, flush=True)
+            self._say(fetched)

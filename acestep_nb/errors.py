@@ -90,6 +90,11 @@ def shown(value: object) -> str:
     return f"'{short}'" if isinstance(value, str) and len(value) <= _SHOWN else short
 
 
+def first_line(error: BaseException) -> str:
+    """What a library's error says in its first line; its type where it says nothing."""
+    return str(error).strip().partition("\n")[0].strip() or type(error).__name__
+
+
 def _short(value: object) -> str:
     try:
         whole = str(value)

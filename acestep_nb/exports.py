@@ -129,7 +129,8 @@ def _write(take: Take, file: Path, format: str) -> None:
     elif format in TEXTS:
         text = TEXTS[format](take)
         with disk_errors(file, "path"):
-            write_atomic(file, json_bytes(text))
+            # half letters, which UTF-8 cannot spell, are question marks where nobody reads escapes
+            write_atomic(file, json_bytes(text) if format == "json" else text.encode("utf-8", "replace"))
     else:
         raise InputError(
             field="format",

@@ -1,4 +1,4 @@
-"""Writing that is whole or not at all, in one piece or bit by bit, and disk trouble told in words."""
+"""Paths that people give, JSON that is read, files that are written whole or not at all, disk trouble in words."""
 
 from __future__ import annotations
 
@@ -21,16 +21,24 @@ _LONGEST_NAME = 255
 
 def given_path(path: object, field: str) -> Path:
     """The path that a person gave, its leading ``~`` put in full; ``InputError`` for what no path can be."""
+    remedy = _("Write it as text.")
     if isinstance(path, Path) or (isinstance(path, str) and path.strip()):
-        with contextlib.suppress(RuntimeError, ValueError):  # no such user; letters that no name has
+        try:
             whole = Path(path).expanduser()
-            if "\0" not in str(path) and all(_length(name) <= _LONGEST_NAME for name in whole.parts):
+            if all(_length(name) <= _LONGEST_NAME for name in whole.parts):
                 return whole
-    raise InputError(field=field, value=path, allowed="a path on this machine", remedy="Write it as text.")
+            remedy = _("Shorten it: no name may be longer than {longest} bytes.", longest=_LONGEST_NAME)
+        except ValueError:
+            remedy = _("Leave out the letters that no name has.")
+        except RuntimeError:
+            remedy = _("There is no such user: write the folder in full instead of ~.")
+    raise InputError(field=field, value=path, allowed=_("a path on this machine"), remedy=remedy)
 
 
 def _length(name: str) -> int:
     """As file systems count it: bytes on Linux, else letters; ``ValueError`` for letters that no name has."""
+    if "\0" in name:
+        raise ValueError("no name has a NUL")
     spelled = name.encode("utf-8", "surrogateescape")
     return len(spelled if sys.platform == "linux" else name)
 
@@ -39,6 +47,14 @@ def is_file(path: Path) -> bool:
     """Whether a file is there; False also for a name that is too long and a folder that may not be read."""
     try:
         return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_dir(path: Path) -> bool:
+    """Whether a folder is there; False also for a name that is too long and one in a folder that may not be read."""
+    try:
+        return path.is_dir()
     except (OSError, ValueError):
         return False
 

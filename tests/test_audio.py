@@ -87,8 +87,9 @@ def test_a_header_that_tells_of_more_sound_than_there_is_memory(tmp_path):
     data[21] |= 0x0F  # the number of samples, in 36 bits
     data[22:26] = b"\xff" * 4
     (tmp_path / "huge.flac").write_bytes(data)
-    with pytest.raises(InputError, match="sound file"):
+    with pytest.raises(InputError, match="does not fit into memory") as caught:
         Audio.load(tmp_path / "huge.flac")
+    assert "shorter" in caught.value.remedy and "convert" not in caught.value.remedy
 
 
 def test_resampling_keeps_pitch_length_and_channels():
@@ -126,3 +127,15 @@ def test_files_that_cannot_be_written_are_told(tmp_path):
         tone().save(tmp_path / "tone.xyz")
     with pytest.raises(AceStepError, match="is not there"):
         tone().save(tmp_path / "missing" / "tone.wav")
+
+
+def test_paths_are_taken_as_everywhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert tone().save("~/tone.wav") == tmp_path / "tone.wav"
+    assert Audio.load("~/tone.wav").duration == tone().duration
+    for wrong in ("a\0.wav", "~no-such-user/a.wav", "", 5):
+        with pytest.raises(InputError, match="a path on this machine"):
+            Audio.load(wrong)
+        with pytest.raises(InputError, match="a path on this machine"):
+            tone().save(wrong)

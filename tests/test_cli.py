@@ -312,3 +312,38 @@ def test_a_reader_that_has_seen_enough_is_no_mistake():
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as told:
         told.stdout.close()
         assert (told.stderr.read(), told.wait(60)) == ("", 0)
+
+
+@pytest.fixture
+def unread():
+    """What is written to when the reader has gone."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "w", encoding="utf-8") as stream:
+        yield stream
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows calls a broken pipe by another name")
+def test_progress_that_nobody_reads_stops_and_the_work_goes_on(
+    capsys, monkeypatch, unread, tmp_path, tiny_checkpoint
+):
+    words = ("--duration", 10, "--inference-steps", 1, "--seeds", "1,2", "--model", tiny_checkpoint, "--json")
+    monkeypatch.setattr(sys, "stderr", unread)
+    code, out, _ = run(capsys, "generate", "--caption", "a", *words, "--project", tmp_path)
+    assert code == 0 and len(one_object(out)["takes"]) == len(History(tmp_path)) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows calls a broken pipe by another name")
+def test_a_result_that_nobody_reads_keeps_its_code(monkeypatch, unread):
+    monkeypatch.setenv("ACESTEP_CHECKPOINTS_DIR", "~no-such-user/models")
+    monkeypatch.setattr(sys, "stdout", unread)
+    assert cli.main(["doctor"]) == 1
+
+
+def test_a_pipe_that_breaks_in_the_work_is_told(capsys, monkeypatch):
+    def broken():
+        raise BrokenPipeError("the hub hung up")
+
+    monkeypatch.setattr(cli.downloading, "listed", broken)
+    code, out, err = run(capsys, "download", "--list")
+    assert (code, out) == (2, "") and "the hub hung up" in err

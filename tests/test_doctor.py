@@ -131,3 +131,10 @@ def test_on_a_gpu_the_originals_tables_are_told(monkeypatch):
         told["the original allows"] == "4 takes of 360 s (first release) or 4 takes of 600 s (later release)"
     )
     assert "float32 because" in told["acestep-v15-turbo"]
+
+
+def test_a_folder_for_models_that_cannot_be_is_a_problem_among_the_others(monkeypatch, capsys):
+    monkeypatch.setenv("ACESTEP_CHECKPOINTS_DIR", "models/" + "a" * 300)
+    assert cli.main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("problem: ACESTEP_CHECKPOINTS_DIR must be") == 1 and "installed: " in out

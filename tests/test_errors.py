@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from acestep_nb import errors
-from acestep_nb.errors import AceStepError, InputError
+from acestep_nb.errors import AceStepError, InputError, first_line
 
 
 def test_the_sentence_names_field_allowed_value_and_remedy():
@@ -55,3 +55,16 @@ def test_a_form_tells_an_error_by_its_own_name_for_the_field():
     written = InputError("the file is damaged", field="audio", remedy="Fetch it again.")
     assert written.told("Sound") == str(written)
     assert pickle.loads(pickle.dumps(error)).told("Tempo") == error.told("Tempo")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError(" one\n two "), "one"),
+        (ValueError("\n one \n"), "one"),
+        (KeyError(), "KeyError"),
+        (OSError(" \n"), "OSError"),
+    ],
+)
+def test_the_first_line_of_an_error_is_never_empty(error, line):
+    assert first_line(error) == line

@@ -15,7 +15,7 @@ from acestep_nb import Audio, Edit, History, InputError, ProjectError, Song, exp
 from acestep_nb.adapters.uses import AdapterUse
 from acestep_nb.edits import Source
 from acestep_nb.exports import FORMATS, SOUNDS, export
-from acestep_nb.scores.keeping import keep
+from acestep_nb.scores.keeping import SCORES, keep
 from acestep_nb.scores.values import Line, Scores, Signal
 from acestep_nb.takes import Take
 
@@ -56,6 +56,14 @@ def test_a_folder_gets_a_file_for_each_format(tmp_path, make_take):
     text = {file.suffix: file.read_text("utf-8") for file in files if file.suffix[1:] not in SOUNDS}
     assert text[".lrc"] == "[00:01.50]la la\n" and "00:00:01,500" in text[".srt"]
     assert text[".vtt"].startswith("WEBVTT") and json.loads(text[".json"])["seeds"]["noise"] == 7
+
+
+def test_half_letters_do_not_become_escapes_in_subtitles(tmp_path, make_take):
+    take = History(tmp_path / "project").add(make_take())
+    file = scored(take).folder / SCORES  # changed by hand
+    file.write_text(file.read_text("utf-8").replace("la la", "caf\\udce9"), "utf-8")
+    texts = [file.read_text("utf-8") for file in take.export(tmp_path, "lrc", "srt", "vtt")]
+    assert all("caf?\n" in text and "\\" not in text for text in texts)
 
 
 @pytest.mark.parametrize("caption", ["../../../etc/passwd", "C:\\evil", "/abs", "a\x00b", "CON", ""])

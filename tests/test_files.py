@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from acestep_nb import InputError, ProjectError, files
-from acestep_nb.files import disk_errors, given_path, is_file, write_atomic
+from acestep_nb.files import disk_errors, given_path, is_dir, is_file, write_atomic
+from acestep_nb.locales import INTERFACE, language
 
 
 def test_a_path_is_text_or_a_path_and_a_tilde_is_put_in_full():
@@ -18,10 +19,35 @@ def test_a_path_is_text_or_a_path_and_a_tilde_is_put_in_full():
         assert caught.value.field == "folder" and caught.value.remedy
 
 
-def test_a_name_that_cannot_be_is_no_file(tmp_path):
+@pytest.mark.parametrize(
+    ("path", "remedy"),
+    [
+        (5, "as text"),
+        ("~no-such-user/a", "no such user"),
+        ("a/" + "b" * 300, "255 bytes"),
+        ("a\0b", "letters"),
+    ],
+)
+def test_the_remedy_fits_what_is_wrong_with_a_path_in_every_language(path, remedy):
+    try:
+        told = {}
+        for code in INTERFACE:
+            language(code)
+            with pytest.raises(InputError) as caught:
+                given_path(path, "folder")
+            told[code] = caught.value.allowed, caught.value.remedy
+    finally:
+        language("en")
+    assert remedy in told["en"][1] and len({*told.values()}) == len(INTERFACE)
+
+
+@pytest.mark.parametrize("is_there", [is_file, is_dir])
+def test_a_name_that_cannot_be_is_not_there(tmp_path, is_there):
     (tmp_path / "a").touch()
-    assert is_file(tmp_path / "a") and not is_file(tmp_path)
-    assert not is_file(tmp_path / ("a" * 5_000)) and not is_file(tmp_path / "a\0")
+    assert (is_file(tmp_path / "a"), is_file(tmp_path)) == (True, False)
+    assert (is_dir(tmp_path / "a"), is_dir(tmp_path)) == (False, True)
+    for path in (tmp_path / ("a" * 5_000), tmp_path / "a\0", tmp_path / ("a/" * 5_000)):
+        assert not is_there(path)
 
 
 def test_a_file_is_replaced_whole(tmp_path):

@@ -11,7 +11,7 @@ from test_engine import QUICK, SONG, same
 from acestep_nb import Audio, Cancelled, Engine, History, InputError
 from acestep_nb.edits import Edit, RepaintOptions
 from acestep_nb.kinds import COMMON_TASKS
-from acestep_nb.renderer.conditions import READ_AGAIN
+from acestep_nb.renderer.guard import done_again
 from acestep_nb.renders import Renders
 from acestep_nb.seeds import Seeds
 
@@ -323,7 +323,7 @@ def test_words_that_had_to_be_read_again_say_so(tiny_checkpoint, source):
         half._models.condition_encoder.text_projector.weight.mul_(1e-4)
     weights = {name: weight.clone() for name, weight in half._models.text_encoder.state_dict().items()}
     (take,) = half.generate(SONG, seeds=[1], options=QUICK, reference_audio=source)
-    assert take.notes == (READ_AGAIN.format("float16"),)
+    assert take.notes == (done_again("read the words", torch.float16),)
     assert half.generate(SONG, seeds=[2], options=QUICK, reference_audio=source)[0].notes == take.notes
     assert all(
         torch.equal(weights[name], one) for name, one in half._models.text_encoder.state_dict().items()

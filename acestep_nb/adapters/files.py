@@ -17,8 +17,8 @@ from torch import Tensor
 from acestep_nb.checkpoints.locate import places
 from acestep_nb.checkpoints.reading import open_weights
 from acestep_nb.checkpoints.registry import models
-from acestep_nb.errors import CheckpointError, InputError
-from acestep_nb.files import disk_errors, given_path, read_json, sync_folder, write_atomic
+from acestep_nb.errors import CheckpointError, InputError, first_line
+from acestep_nb.files import disk_errors, given_path, is_dir, is_file, read_json, sync_folder, write_atomic
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 DIFFUSERS_WEIGHTS = "pytorch_lora_weights.safetensors"
@@ -61,19 +61,19 @@ def find_adapter(source: str | Path) -> Path:
     if not str(source).strip():
         raise InputError(field="adapter", value=source, allowed="a folder, or owner/name on the hub")
     folder = given_path(source, "adapter")
-    if folder.is_file():
+    if is_file(folder):
         folder = folder.parent
     for inner in INSIDE:
         place = folder / inner
-        if (place / CONFIG).is_file() or (place / DIFFUSERS_WEIGHTS).is_file():
+        if is_file(place / CONFIG) or is_file(place / DIFFUSERS_WEIGHTS):
             return place
-    if folder.is_dir():
+    if is_dir(folder):
         raise _not_an_adapter(folder)
     published = {model.name: model.repo for model in models() if model.role == "adapter"}
     words = re.escape(str(source).lower())
     known = next((name for name in published if re.search(rf"\b{words}\b", name.lower())), str(source))
     for place in places():
-        if (place / known / CONFIG).is_file():
+        if is_file(place / known / CONFIG):
             return place / known
     repo = published.get(known, known)
     if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo):
@@ -256,7 +256,7 @@ def _fetched(name: str) -> Path:
     try:
         fetched = Path(snapshot_download(name, allow_patterns=patterns))
     except Exception as error:  # each of the hub's transports has errors of its own
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise CheckpointError(
             f"{name} cannot be fetched from the hub: {reason}",
             field="adapter",

@@ -22,7 +22,7 @@ from acestep_nb.adapters.scanning import LONGEST, beginning
 from acestep_nb.checkpoints.loading import Models
 from acestep_nb.codec import Codec, checked_source
 from acestep_nb.codes import LATENT_CHANNELS, LATENT_RATE, MIN_LATENT_FRAMES
-from acestep_nb.errors import AceStepError, InputError, ProjectError
+from acestep_nb.errors import AceStepError, InputError, ProjectError, first_line
 from acestep_nb.files import disk_errors, read_json, write_atomic
 from acestep_nb.renderer.conditions import Ask, Conditioner
 from acestep_nb.song import Song
@@ -207,7 +207,7 @@ def _unpacked(file: Path) -> Lesson:
     except AceStepError:
         raise
     except Exception as error:  # what a garbled file makes the reader raise cannot be foreseen
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise InputError(
             f"{file.name} is no prepared song: {reason[:120]}",
             field="dataset",

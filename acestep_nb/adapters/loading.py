@@ -37,8 +37,8 @@ def attach(network: nn.Module, slot: str, adapter: AdapterWeights) -> None:
         result: Any = peft.set_peft_model_state_dict(network, adapter.tensors, slot)
     except (RuntimeError, ValueError, KeyError) as error:  # a vector of DoRA's that has another length
         detach(network, slot)
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise _unfit(adapter, f"cannot be put in: {reason}", None, None) from error
+        *_heading, reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise _unfit(adapter, f"cannot be put in: {reason.strip()}", None, None) from error
     missing = [key for key in result.missing_keys if f".{slot}." in key or key.endswith(f".{slot}")]
     if missing or result.unexpected_keys:
         detach(network, slot)

@@ -14,7 +14,7 @@ import soundfile
 from acestep_nb.adapters.dataset import INSTRUMENTAL, Dataset, Sample
 from acestep_nb.audio import Audio, seconds_of
 from acestep_nb.errors import AceStepError, InputError
-from acestep_nb.files import disk_errors, given_path
+from acestep_nb.files import disk_errors, given_path, is_dir, is_file
 from acestep_nb.song import Song
 
 EXTENSIONS = (".wav", ".mp3", ".flac", ".ogg", ".opus")
@@ -31,8 +31,8 @@ def scan(folder: str | Path, name: str | None = None, **settings: Any) -> Datase
     Raises `InputError` for a folder that is missing or holds no sound that can be read.
     """
     place = given_path(folder, "folder")
-    if not place.is_dir():
-        wanted = "a folder, not a file" if place.exists() else "a folder that is there"
+    if not is_dir(place):
+        wanted = "a folder, not a file" if is_file(place) else "a folder that is there"
         raise InputError(field="folder", value=str(folder), allowed=wanted, remedy="Check the name.")
     with disk_errors(place, "folder"):
         files = sorted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acestep_nb.errors import InputError, ProjectError
+from acestep_nb.errors import InputError, ProjectError, first_line
 from acestep_nb.files import disk_errors, given_path, read_json, write_atomic
 
 _CARD = """---
@@ -80,7 +80,7 @@ def push_to_hub(
         files = ["README.md", "adapter_config.json", "adapter_model.safetensors"]
         hub.upload_folder(repo_id=repo, folder_path=place, allow_patterns=files)
     except Exception as error:  # each of the hub's transports has errors of its own
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ProjectError(
             f"{repo} cannot be put on the hub: {reason}",
             field="repo",

@@ -20,6 +20,7 @@ from acestep_nb.adapters.lessons import Lesson
 from acestep_nb.adapters.loading import detach, inject, lora_layers, tensors_of
 from acestep_nb.adapters.options import LoraOptions
 from acestep_nb.errors import InputError, ProjectError, RenderError
+from acestep_nb.locales import later
 from acestep_nb.renderer.guard import render_errors
 from acestep_nb.renderer.schedules import timesteps
 from acestep_nb.seeds import derived
@@ -131,7 +132,7 @@ class Trainer:
         """
         while self.step < self.plan.steps:
             self._learn()
-            with torch.enable_grad(), render_errors("training"):
+            with torch.enable_grad(), render_errors(later("training")):
                 done = self._next()
             yield done
 

@@ -21,7 +21,7 @@ from typing import Any
 from acestep_nb.checkpoints.locate import FOLDER_VARIABLE, download_folder
 from acestep_nb.checkpoints.registry import Model
 from acestep_nb.checkpoints.weighing import PART
-from acestep_nb.errors import Cancelled, CheckpointError
+from acestep_nb.errors import Cancelled, CheckpointError, first_line
 
 ENDPOINT_VARIABLE = "HF_ENDPOINT"
 _PUBLIC = "https://huggingface.co"
@@ -312,7 +312,7 @@ def _refused(repo: str, error: Any) -> CheckpointError:
 
 
 def _cut(repo: str, error: Exception) -> CheckpointError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     return CheckpointError(
         f"{repo} cannot be fetched from {_endpoint()}: {reason}",
         field="network",

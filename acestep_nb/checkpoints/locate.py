@@ -7,7 +7,7 @@ from pathlib import Path
 
 from acestep_nb.checkpoints.index import CONFIG, INDEX, is_checkpoint
 from acestep_nb.errors import CheckpointError
-from acestep_nb.files import given_path
+from acestep_nb.files import given_path, is_dir
 
 FOLDER_VARIABLE = "ACESTEP_CHECKPOINTS_DIR"
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -18,7 +18,8 @@ def find(name_or_path: str | Path) -> Path:
     """The folder of a checkpoint: of that name in one of the `places()`, else at that path.
 
     `turbo`, `sft`, `xl-base` … stand for the published ones.
-    Raises `CheckpointError` when there is none, naming the places and the checkpoints that they hold.
+    Raises `CheckpointError` when there is none, naming the places and the checkpoints that they hold, `InputError`
+    for what no path can be, also in `ACESTEP_CHECKPOINTS_DIR`.
     """
     path = given_path(name_or_path, "checkpoint")
     name = str(name_or_path)
@@ -29,7 +30,7 @@ def find(name_or_path: str | Path) -> Path:
                     return folder
     if is_checkpoint(path):
         return path.resolve()
-    if path.is_dir():
+    if is_dir(path):
         inside = _checkpoints_in(path)
         raise CheckpointError(
             f"{path} is not a checkpoint: it holds no {INDEX} and no {CONFIG} of ACE-Step 1.5",
@@ -52,12 +53,14 @@ def find(name_or_path: str | Path) -> Path:
 def places() -> list[Path]:
     """Where names are looked up: where downloads go, the source checkout, the installed package."""
     where = (download_folder(), _PACKAGE.parent / "checkpoints", _PACKAGE / "embedded" / "checkpoints")
-    return list(dict.fromkeys(place for place in where if place.is_dir() or place == where[0]))
+    return list(dict.fromkeys(place for place in where if is_dir(place) or place == where[0]))
 
 
 def download_folder() -> Path:
     """Where downloads go: the folder that `ACESTEP_CHECKPOINTS_DIR` names, else `checkpoints` of the source
     checkout, else, for an installed package, one folder for all projects of this user.
+
+    Raises `InputError` when the variable names what no path can be.
     """
     if own := os.environ.get(FOLDER_VARIABLE):
         return given_path(own, FOLDER_VARIABLE)

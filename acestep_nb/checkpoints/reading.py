@@ -12,7 +12,7 @@ from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError, safe_open
 from transformers.utils import logging as transformers_logging
 
-from acestep_nb.errors import CheckpointError
+from acestep_nb.errors import CheckpointError, first_line
 
 bars: Any = transformers_logging  # its functions carry no types
 warnings: Any = diffusers_logging
@@ -73,7 +73,7 @@ def damage(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise CheckpointError(
             f"{folder} cannot be loaded: {reason}",
             field=folder.name,

@@ -133,5 +133,5 @@ def _header(file: Path) -> tuple[Mapping[str, Any], int] | None:
                 if any(type(number) is not int for number in (begin, end, *entry["shape"])):
                     return None
             return header, 8 + length
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
         return None

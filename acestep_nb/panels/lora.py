@@ -18,7 +18,7 @@ from acestep_nb.adapting import Adapter
 from acestep_nb.curves import loss_curve
 from acestep_nb.engine import Engine
 from acestep_nb.errors import AceStepError, Cancelled
-from acestep_nb.files import given_path
+from acestep_nb.files import given_path, is_dir
 from acestep_nb.knobs import knobs
 from acestep_nb.locales import _
 from acestep_nb.panels.previews import SCALES, Previews, at_scales, song_of
@@ -165,7 +165,7 @@ class Lora(ipywidgets.VBox):
         if not self.songs.value.strip():
             raise AceStepError(_("name the songs and a folder for the adapter"), field="songs")
         place = given_path(self.songs.value.strip(), "songs")
-        folder = place.is_dir()
+        folder = is_dir(place)
         try:
             self.table.show(Dataset.scan(place) if folder else Dataset.load(place), None if folder else place)
         except AceStepError as error:
@@ -191,7 +191,7 @@ class Lora(ipywidgets.VBox):
             if not field.value.strip():
                 raise AceStepError(_("name the songs and a folder for the adapter"), field=name)
         place = given_path(self.songs.value.strip(), "songs")
-        prepared = place.is_dir() and any(place.glob("*.pt"))
+        prepared = is_dir(place) and any(place.glob("*.pt"))
         if self.table.dataset is None and not prepared:
             self._look()
         engine, songs = self.engine, self.table.dataset or place

@@ -17,14 +17,13 @@ from acestep_nb.errors import InputError
 from acestep_nb.kinds import TASKS
 from acestep_nb.locales import later
 from acestep_nb.renderer import hints, prompts
-from acestep_nb.renderer.guard import in_float32, is_finite, render_errors
+from acestep_nb.renderer.guard import done_again, in_float32, is_finite, render_errors
 from acestep_nb.renderer.regions import REFERENCE_SECONDS
 from acestep_nb.song import DEFAULT_DURATION, Song
 
 TIMBRE_FRAMES = REFERENCE_SECONDS * LATENT_RATE
 """Latent frames of a reference."""
 WITH_REGION = ("repaint", "lego")
-READ_AGAIN = "read the words again in float32: in {} the numbers left their range"
 REMEMBERED = 8  # batches of words whose conditions are kept
 
 
@@ -173,9 +172,10 @@ class Conditioner:
         hidden = _encode(models, words, references)
         if models.dtype == torch.float32 or is_finite(hidden):
             return hidden, ()
-        with in_float32(models.text_encoder), in_float32(models.condition_encoder):
+        doing = later("reading the words in float32")
+        with in_float32(models.text_encoder, doing), in_float32(models.condition_encoder, doing):
             hidden = _encode(models, words, references)
-        return hidden, (READ_AGAIN.format(str(models.dtype).removeprefix("torch.")),)
+        return hidden, (done_again("read the words", models.dtype),)
 
 
 def batch_frames(asks: Sequence[Ask]) -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from acestep_nb.errors import AceStepError, RenderError
+from acestep_nb.errors import AceStepError, RenderError, first_line
 from acestep_nb.locales import _
 
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
@@ -26,7 +26,7 @@ def render_errors(doing: str) -> Iterator[None]:
             message = _("{work} needs more memory than there is", work=_(doing))
             remedy = _("Ask for a shorter duration or for fewer seeds at once, or close other programs.")
             raise RenderError(message, field="memory", remedy=remedy) from error
-        message = _("{work} failed: {reason}", work=_(doing), reason=_first_line(error))
+        message = _("{work} failed: {reason}", work=_(doing), reason=first_line(error))
         remedy = _("If it happens again, load the model again, or load it on the CPU.")
         raise RenderError(message, remedy=remedy) from error
 
@@ -60,19 +60,24 @@ def is_finite(latents: Tensor) -> bool:
 
 
 @contextmanager
-def in_float32(network: torch.nn.Module) -> Iterator[None]:
+def in_float32(network: torch.nn.Module, doing: str) -> Iterator[None]:
     """Inside, a network of half precision computes in float32; its weights come back unchanged.
 
-    Raises `RenderError` when there is no memory for that.
+    Raises `RenderError`, which names the work (`doing`), when there is no memory for that.
     """
     tensors = [one for one in (*network.parameters(), *network.buffers()) if one.is_floating_point()]
     dtypes = [one.dtype for one in tensors]
     try:
-        with render_errors("rendering in float32"):
+        with render_errors(doing):
             _cast(tensors, [torch.float32] * len(tensors))
         yield
     finally:
         _cast(tensors, dtypes)
+
+
+def done_again(what: str, dtype: torch.dtype) -> str:
+    """The note of a take for which something was done once more in float32: `what` ("rendered") and in what first."""
+    return f"{what} again in float32: in {str(dtype).removeprefix('torch.')} the numbers left their range"
 
 
 def _cast(tensors: Iterable[Tensor], dtypes: Iterable[torch.dtype]) -> None:
@@ -85,8 +90,3 @@ def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return any(words in str(error).lower() for words in _OUT_OF_MEMORY)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -18,13 +18,11 @@ from acestep_nb.locales import later
 from acestep_nb.options import RenderOptions, resolved
 from acestep_nb.renderer.attention import ConditionMemory, condition_memory
 from acestep_nb.renderer.conditions import Condition
-from acestep_nb.renderer.guard import check_latents, in_float32, is_finite, render_errors
+from acestep_nb.renderer.guard import check_latents, done_again, in_float32, is_finite, render_errors
 from acestep_nb.renderer.guidance import guided
 from acestep_nb.renderer.request import Rendered, Request
 from acestep_nb.renderer.samplers import OnStep, denoise, mixed, retaken
 from acestep_nb.renderer.schedules import Schedule, schedule
-
-RETRIED = "rendered again in float32: in {} the numbers left their range"
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,12 @@ class Renderer:
             self.models.residence.bring("rendering")
         network = self.models.transformer
         null = self.models.condition_encoder.null_condition_emb.to(self.models.device)
-        dtype, notes = network.dtype, request.primary.notes
+        dtype, notes = network.dtype, request.notes
         latents = render_latents(network, null, self.models.kind, request, options, on_step)
         if dtype != torch.float32 and not is_finite(latents):
-            with in_float32(network):
+            with in_float32(network, later("rendering in float32")):
                 latents = render_latents(network, null, self.models.kind, request, options, on_step)
-            notes = (
-                *notes,
-                RETRIED.format(str(dtype).removeprefix("torch.")),
-            )
+            notes = (*notes, done_again("rendered", dtype))
         check_latents(latents)
         return Rendered(latents, notes)
 

@@ -42,6 +42,12 @@ class Request:
     source: Tensor | None = None
     kept: Kept | None = None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about both conditions, nothing twice."""
+        told = (self.primary, self.secondary)
+        return tuple(dict.fromkeys(note for one in told if one is not None for note in one.notes))
+
 
 @dataclass(frozen=True)
 class Rendered:

@@ -10,6 +10,7 @@ import torch
 
 from acestep_nb.codes import LATENT_RATE, LATENTS_PER_CODE
 from acestep_nb.errors import CheckpointError, InputError
+from acestep_nb.locales import later
 from acestep_nb.planner.cot import known_metas
 from acestep_nb.planner.prompts import rendered, require_readable, understand_messages
 from acestep_nb.renderer.conditions import Ask, Condition, Conditioner, silence
@@ -59,7 +60,7 @@ def renderers_view(
         notes.append(CUT)
     ask = _ask(take, song)
     without = replace(ask, song=replace(song, lyrics=WITHOUT_WORDS))
-    with render_errors("scoring"):
+    with render_errors(later("scoring")):
         condition = conditioner.primary([ask])
         both = conditioner.primary([ask, without]) if listen else None
         latents = _filled_up(models, take, condition)
@@ -86,7 +87,7 @@ def planners_view(
         codes = planner.readable_codes(take.codes)
         require_readable(tokenizer, {"caption": song.caption, "lyrics": scores.lyrics})
         about, blank = (rendered(tokenizer, understand_messages(heard)) for heard in (codes, ()))
-        with render_errors("scoring"):
+        with render_errors(later("scoring")):
             found = conditions(planner.network, tokenizer, about, blank, wanted, sensitivity=sensitivity)
     except InputError as error:
         return replace(scores, notes=(*scores.notes, f"no quality: {error}"))

@@ -244,9 +244,27 @@ def other(**config):
 def test_a_letter_alone_names_no_published_adapter(tmp_path, monkeypatch):
     monkeypatch.setattr("acestep_nb.adapters.files._fetched", Path)
     assert find_adapter("chinese-new-year") == Path("ACE-Step/ACE-Step-v1.5-chinese-new-year-LoRA")
-    for typo in ("a", "style", "./nothing"):
+    for typo in ("a", "style", "./nothing", "a/" * 5_000):
         with pytest.raises(InputError):
             find_adapter(typo)
+
+
+def test_the_hub_cannot_be_reached(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(CheckpointError, match="cannot be fetched"):
+        find_adapter("nobody/nothing-that-is-there")
+
+
+def test_what_a_library_says_without_words_is_told_by_its_kind(network, tmp_path, monkeypatch):
+    def mute(*_):
+        raise KeyError
+
+    other()(tmp_path / "a")
+    adapter = read_adapter(tmp_path / "a")
+    monkeypatch.setattr("peft.set_peft_model_state_dict", mute)
+    with pytest.raises(CheckpointError, match="KeyError"):
+        attach(network, "a", adapter)
 
 
 def points(folder):

@@ -55,7 +55,8 @@ def test_what_is_no_name_is_told(wrong):
 
 
 def test_a_missing_path_and_a_folder_of_something_else(tmp_path):
-    with pytest.raises(CheckpointError):
-        find(tmp_path / "no" / "such")
+    for missing in (tmp_path / "no" / "such", tmp_path / ("a/" * 5_000)):
+        with pytest.raises(CheckpointError):
+            find(missing)
     with pytest.raises(CheckpointError, match=r"holds no model_index\.json"):
         find(tmp_path)

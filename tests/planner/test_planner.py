@@ -81,10 +81,10 @@ def test_each_switch_lets_its_fields_be_filled(planner, switch, fields):
     "options", [PlanOptions(), PlanOptions(cfg_scale=1, repetition_penalty=1.3, top_k=20)]
 )
 def test_a_seed_plans_the_same_whatever_the_batch(planner, options):
-    everyone = dict(zip(range(8), planner.plan(SONG, list(range(8)), options), strict=True))
-    assert len({plan.codes for plan in everyone.values()}) == 8
-    assert len({plan.text for plan in everyone.values()}) == 8
-    for seeds in ([5], [6, 2], [7, 5, 3, 1]):
+    everyone = dict(zip(range(5), planner.plan(SONG, list(range(5)), options), strict=True))
+    assert len({plan.codes for plan in everyone.values()}) == 5
+    assert len({plan.text for plan in everyone.values()}) == 5
+    for seeds in ([3], [4, 1]):
         assert planner.plan(SONG, seeds, options) == [everyone[seed] for seed in seeds]
 
 

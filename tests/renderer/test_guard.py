@@ -44,7 +44,7 @@ def test_errors_in_words_pass():
 def test_weights_come_back_to_the_bit_and_can_be_trained(dtype):
     network = torch.nn.Linear(8, 8).to(dtype)
     before = network.weight.clone()
-    with torch.inference_mode(), pytest.raises(KeyError), in_float32(network):
+    with torch.inference_mode(), pytest.raises(KeyError), in_float32(network, "rendering"):
         assert network.weight.dtype == torch.float32
         raise KeyError
     assert network.weight.dtype == dtype and torch.equal(network.weight, before)
@@ -56,7 +56,7 @@ def test_each_tensor_comes_back_in_its_own_format():
     network = torch.nn.Sequential(torch.nn.Linear(8, 8).half(), torch.nn.Linear(8, 8))
     network.register_buffer("marks", torch.arange(3))
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    with in_float32(network):
+    with in_float32(network, "rendering"):
         assert network[0].weight.dtype == torch.float32 and network.marks.dtype == torch.int64
     after = network.state_dict()
     assert all(
@@ -75,6 +75,9 @@ def test_no_memory_for_float32_leaves_the_network_as_it_was(monkeypatch):
         real(tensors, dtypes)
 
     monkeypatch.setattr(guard, "_cast", full)
-    with pytest.raises(RenderError) as caught, in_float32(network):
+    with (
+        pytest.raises(RenderError, match="reading the words in float32 needs") as caught,
+        in_float32(network, "reading the words in float32"),
+    ):
         pass
     assert caught.value.field == "memory" and {one.dtype for one in network.parameters()} == {torch.float16}

@@ -15,7 +15,8 @@ from acestep_nb.errors import AceStepError, InputError, RenderError
 from acestep_nb.kinds import KINDS
 from acestep_nb.options import RenderOptions
 from acestep_nb.renderer.conditions import Ask, Conditioner, sources
-from acestep_nb.renderer.renderer import RETRIED, Renderer, noise_of
+from acestep_nb.renderer.guard import done_again
+from acestep_nb.renderer.renderer import Renderer, noise_of
 from acestep_nb.renderer.request import Kept, Request
 from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
@@ -257,10 +258,19 @@ def test_half_precision_that_overflows_is_rendered_again_in_float32(tiny_models)
     told, asked = [], request(tiny_models)
     weights = {name: weight.clone() for name, weight in half.transformer.state_dict().items()}
     found = Renderer(half).render(asked, QUICK, told.append)
-    assert found.notes == (RETRIED.format("float16"),) and told == [0, 1, 2, 0, 1, 2]
+    assert found.notes == (done_again("rendered", torch.float16),) and told == [0, 1, 2, 0, 1, 2]
     assert torch.allclose(found.latents, Renderer(whole).render(asked, QUICK, silent).latents, atol=1e-4)
     assert half.transformer.dtype == torch.float16
     assert all(torch.equal(weight, weights[name]) for name, weight in half.transformer.state_dict().items())
+
+
+def test_notes_of_both_conditions_are_told_once(tiny_models):
+    asked = request(tiny_models)
+    first, second = (
+        replace(asked.primary, notes=notes) for notes in (("read again", "cut"), ("read again", "new"))
+    )
+    found = Renderer(tiny_models).render(replace(asked, primary=first, secondary=second), QUICK, silent)
+    assert found.notes == ("read again", "cut", "new")
 
 
 def test_what_is_not_finite_in_float32_is_an_error(tiny_models):
