@@ -74,7 +74,7 @@ class Speeds:
         """Seconds that the batch will take, from the press to its last take, when nothing else is made."""
         load = _load(asked, engine)
         alike = [one for one in reversed(self._known) if one[0].same == load.same]
-        if not alike or load.seconds == 0:  # a source that is still to be chosen
+        if not alike:
             return None
         known, spent = min(alike, key=lambda one: one[0].distance(load))
         # where the planner chooses the length, it is taken to choose as it did before

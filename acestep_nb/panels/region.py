@@ -15,7 +15,7 @@ from acestep_nb.errors import AceStepError, InputError
 from acestep_nb.locales import _
 from acestep_nb.panels.text import Text, box, button
 
-_TIME = re.compile(r"(-?)(?:(\d+):)?(\d+(?:\.\d+)?)")
+_TIME = re.compile(r"(-?)(?:(\d{1,9}):)?(\d{1,9}(?:\.\d+)?)")
 _SHORTEST, _LONGEST = REGION_ADVICE
 
 

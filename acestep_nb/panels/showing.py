@@ -77,7 +77,7 @@ class Showing:
         try:
             sound = form.source.sound if TASK_VIEWS[form.task].source else None
             if sound != self._sounding:
-                self._sounding = sound
+                self._sounding, form.seconds = sound, 0.0
                 self._filling = True
                 read = Audio.load(sound) if isinstance(sound, Path) else sound
                 wave.show(read, sound.name if isinstance(sound, Path) else "")
@@ -155,7 +155,8 @@ class Showing:
         seconds = None
         if engine is not None:
             with contextlib.suppress(AceStepError):  # what is wrong is told under its knob
-                seconds = speeds.seconds(self._form.asked, engine)
+                asked = self._form.asked
+                seconds = None if asked is None else speeds.seconds(asked, engine)
         self._view.estimate.say(estimate.in_words(seconds))
 
     def _compare(self, takes: list[Take]) -> None:
