@@ -121,7 +121,7 @@ class Showing:
             view.bar.value = batch.fraction
         view.bar.layout.visibility = None if session.running else "hidden"
         view.generate.disabled, view.stop.disabled = session.full, not session.busy
-        view.queue.show(session.batches[1:])
+        view.queue.show(session.queued)
         view.grid.waiting = session.waiting
         view.scores.value = session.scores_itself
 
