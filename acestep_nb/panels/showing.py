@@ -18,7 +18,7 @@ from acestep_nb.panels.session import Session, speeds
 from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.text import shown
 from acestep_nb.panels.view import View
-from acestep_nb.panels.wording import in_words
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
@@ -109,7 +109,7 @@ class Showing:
         if knob is not None and isinstance(error, AceStepError):
             knob.show(error)
         else:
-            self._view.message.say(in_words(error))
+            self._view.message.say(error_in_words(error))
 
     def _show_progress(self) -> None:
         view, session = self._view, self._session
@@ -157,7 +157,7 @@ class Showing:
             with contextlib.suppress(AceStepError):  # what is wrong is told under its knob
                 asked = self._form.asked
                 seconds = None if asked is None else speeds.seconds(asked, engine)
-        self._view.estimate.say(estimate.in_words(seconds))
+        self._view.estimate.say(estimate.time_in_words(seconds))
 
     def _compare(self, takes: list[Take]) -> None:
         """Put these takes side by side; what is heard now plays on while they stay the same."""

@@ -10,7 +10,7 @@ from panel_helpers import press, said
 from acestep_nb import RenderOptions, Song
 from acestep_nb.kinds import KINDS
 from acestep_nb.panels import session as sessions
-from acestep_nb.panels.estimate import Asked, Speeds, evaluations, in_words
+from acestep_nb.panels.estimate import Asked, Speeds, time_in_words
 from acestep_nb.plans import PlanOptions
 
 PLACEMENT = SimpleNamespace(offload=False, int8=False)
@@ -38,7 +38,7 @@ def known(engine: SimpleNamespace = TURBO, made: float = 10.0, **changes: object
 
 
 def test_nothing_is_told_before_there_was_a_batch_of_the_kind():
-    assert Speeds().seconds(asked(), TURBO) is None and in_words(None) == ""
+    assert Speeds().seconds(asked(), TURBO) is None and time_in_words(None) == ""
     speeds = known()
     assert speeds.seconds(asked(), BASE) is None
     assert speeds.seconds(asked(task="cover"), TURBO) is None
@@ -57,16 +57,6 @@ def test_nothing_is_told_before_there_was_a_batch_of_the_kind():
 )
 def test_time_follows_the_settings(changes, seconds):
     assert known().seconds(asked(**changes), TURBO) == pytest.approx(seconds)
-
-
-def test_guidance_and_heun_ask_twice():
-    turbo, base = KINDS["turbo"], KINDS["base"]
-    assert evaluations(RenderOptions(), turbo) == 8
-    assert evaluations(RenderOptions(sampler="heun"), turbo) == 15, "the last step is a jump"
-    assert evaluations(RenderOptions(inference_steps=10), base) == 20
-    assert evaluations(RenderOptions(inference_steps=10, guidance_scale=1), base) == 10
-    half = RenderOptions(inference_steps=10, cfg_interval_start=0.55)
-    assert evaluations(half, base) == 15
 
 
 def test_a_planner_that_is_switched_off_or_on_is_another_thing():
@@ -89,7 +79,7 @@ def test_the_batch_that_is_most_alike_tells():
 
 
 def test_seconds_and_minutes_in_words():
-    assert [in_words(seconds) for seconds in (0.2, 4.4, 99, 200)] == [
+    assert [time_in_words(seconds) for seconds in (0.2, 4.4, 99, 200)] == [
         "about 1 s",
         "about 4 s",
         "about 99 s",
