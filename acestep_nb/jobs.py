@@ -167,7 +167,9 @@ class Worker:
         """Whether other work comes before this job: it is neither running nor the next to run."""
         with self._lock, self._queue.mutex:
             running = any(other.state == "running" for other in self._open)
-            queued = [entry for entry in self._queue.queue if entry[2] is not None and entry[2].state == "queued"]
+            queued = [
+                entry for entry in self._queue.queue if entry[2] is not None and entry[2].state == "queued"
+            ]
             return job.state == "queued" and (running or min(queued, default=_LAST)[2] not in (job, None))
 
     def cancel(self) -> None:

@@ -24,7 +24,7 @@ from acestep_nb.jobs import Job, Worker
 from acestep_nb.locales import _
 from acestep_nb.panels.batches import AUTO, CLICK, SCORE, Again, Batch
 from acestep_nb.panels.estimate import Asked, Speeds
-from acestep_nb.panels.wording import in_words
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.takes import Take
 from acestep_nb.work import Work
 
@@ -382,11 +382,11 @@ class Session:
             self.revision += 1
             if job.state == "failed" and job.error is not None:
                 known = isinstance(job.error, AceStepError)
-                words = _("a take could not be scored: {error}", error=in_words(job.error))
+                words = _("a take could not be scored: {error}", error=error_in_words(job.error))
                 self.note(words, None if known else job.error)
             self.tell()
 
     def _trouble(self, error: BaseException) -> None:
         with self.lock:
             self.problem = error
-        self.renew(in_words(error), None if isinstance(error, AceStepError) else error)
+        self.renew(error_in_words(error), None if isinstance(error, AceStepError) else error)

@@ -23,6 +23,7 @@ from acestep_nb.panels.seeds import SeedsForm
 from acestep_nb.panels.sources import SoundForm
 from acestep_nb.panels.tasks import STRENGTHS, TASK_VIEWS, TRACK_TASKS, EditOptions
 from acestep_nb.panels.text import Picks, Text, box
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.pieces import stretches
 from acestep_nb.plans import PlanOptions
 from acestep_nb.seeds import Seeds
@@ -64,7 +65,7 @@ class CodesForm:
 
     def show(self, error: AceStepError | None) -> None:
         """Put an error under the text, or take it away."""
-        self.error.say("" if error is None else str(error))
+        self.error.say(error_in_words(error))
         (self.box.remove_class if error is None else self.box.add_class)("ace-wrong")
 
     def _typed(self, _change: object) -> None:
@@ -100,7 +101,7 @@ class TracksForm:
 
     def show(self, error: AceStepError | None) -> None:
         """Put an error under the names, or take it away."""
-        self.error.say("" if error is None else str(error))
+        self.error.say(error_in_words(error))
 
 
 class WorkForm:

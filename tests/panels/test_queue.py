@@ -122,7 +122,7 @@ def test_only_a_batch_that_waits_has_a_row(slow, monkeypatch):
     assert at_work.wait(60) and not studio._view.queue.box.children
     studio.seeds = [2]
     studio.generate()
-    [row] = studio._view.queue.box.children
+    [_row] = studio._view.queue.box.children
     assert "batches waiting: 1" in said(studio._view.words)
     on.set()
     first.wait(60)
