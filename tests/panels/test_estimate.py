@@ -106,7 +106,7 @@ def test_the_studio_tells_after_the_first_batch_and_follows_the_knobs(studio, mo
     assert "about 64 s" in said(told)
     studio._form.song.views["duration"].value = 9999
     assert told.value == "", "what is wrong has no time"
-    assert "duration" in said(studio._form.song.views["duration"].error), "its knob tells"
+    assert "Duration must be" in said(studio._form.song.views["duration"].error), "its knob tells"
 
 
 def test_each_panel_tells_of_its_own_task(studio, monkeypatch):
