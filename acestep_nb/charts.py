@@ -16,7 +16,7 @@ from acestep_nb.kinds import Kind
 from acestep_nb.options import RenderOptions
 from acestep_nb.plots import GREY, Picture, any_script, draw_spectrogram, in_grey, shortened
 from acestep_nb.renderer.schedules import schedule
-from acestep_nb.scores.hearing import NOTES, pitch_classes
+from acestep_nb.scores.hearing import NOTES, SILENT, pitch_classes
 from acestep_nb.takes import Take
 
 _COLOURS = ("#4cc9f0", "#e8871e", "#8f7fe0", "#4fae6d", "#d9618c")
@@ -24,7 +24,6 @@ _MARKS = "os^Dv"  # so that curves are told apart without their colour, too
 _MOST = 8  # rows or curves in one picture
 _WINDOW = 0.02  # seconds over which a difference is measured
 _STEPS = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}  # semitones above the tonic
-_SILENT = 1e-6
 _SAME = -100.0  # dB, where a difference is drawn that is none
 
 
@@ -125,13 +124,14 @@ def asked_and_measured(pairs: Mapping[str, tuple[float, float | None]], what: st
 def note_map(sounds: Mapping[str, Take | Audio]) -> Figure:
     """Which of the twelve notes sounds hold: a row by name, C to B across, the strongest note of a row brightest.
 
-    1–8 sounds. Rings mark the notes of the key that a take was asked for: bright cells in rings are in key.
+    1–8 sounds, told as a key is heard: notes from C2 to C5, in which the first 3 s count four times (music tends to
+    begin on its tonic). Rings mark the notes of the key that a take was asked for: bright cells in rings are in key.
     """
     _check_count("sounds", sounds)
     figure = Picture(figsize=(7.6, 0.9 + 0.36 * len(sounds)), dpi=100, layout="constrained", facecolor="none")
     axes = figure.add_subplot(facecolor="none")
     levels = np.array([pitch_classes(_audio(name, sound)) for name, sound in sounds.items()])
-    levels /= np.maximum(levels.max(1, keepdims=True), _SILENT)
+    levels /= np.maximum(levels.max(1, keepdims=True), SILENT)
     axes.imshow(levels, aspect="auto", cmap="magma", vmin=0, vmax=1)
     for row, sound in enumerate(sounds.values()):
         scale = _scale(sound.song.keyscale) if isinstance(sound, Take) and sound.song.keyscale else []

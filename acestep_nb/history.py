@@ -257,8 +257,11 @@ class History:
 
     @property
     def locale(self) -> str:
-        """The language that panels of this project speak, as it was chosen last; empty when it never was."""
-        return str(self._project().get("locale", ""))
+        """The language that panels of this project speak, as it was chosen last; empty when none can be read."""
+        try:
+            return str(self._project().get("locale", ""))
+        except (ProjectError, OSError):  # no reason to keep a panel from opening
+            return ""
 
     @locale.setter
     def locale(self, code: str) -> None:

@@ -163,6 +163,15 @@ class Worker:
                 weakref.finalize(self, self._queue.put, _LAST)
         return job
 
+    def waits(self, job: Job) -> bool:
+        """Whether other work comes before this job: it is neither running nor the next to run."""
+        with self._lock, self._queue.mutex:
+            running = any(other.state == "running" for other in self._open)
+            queued = [
+                entry for entry in self._queue.queue if entry[2] is not None and entry[2].state == "queued"
+            ]
+            return job.state == "queued" and (running or min(queued, default=_LAST)[2] not in (job, None))
+
     def cancel(self) -> None:
         """Stop everything: the running job within one denoising step, the queued ones at once."""
         with self._lock:

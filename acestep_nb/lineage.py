@@ -145,9 +145,14 @@ def value_in_words(value: Any, rule: Knob | None) -> str:
         return f"{value:.10g} {rule.unit if rule else ''}".rstrip()
     if rule is not None and rule.choices:
         return _(dict(zip(rule.choices, rule.choice_labels or rule.choices)).get(value, str(value)))
-    text = " ".join(str(value).split())
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()}…"
+    text = one_line(str(value))
     return text if rule is None else f"“{text}”"
+
+
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """The beginning of a text on one line, so many letters at most; an ellipsis stands for the rest."""
+    words = " ".join(text.split())
+    return words if len(words) <= longest else f"{words[:longest].rstrip()}…"
 
 
 def _told_list(values: tuple[Any, ...], rule: Knob | None) -> str:

@@ -19,7 +19,8 @@ INTERFACE = {"en": "English", "ja": "日本語", "zh": "中文"}
 FOLDER = Path(__file__).with_name("locale")
 _ENTRY = re.compile(r'^msgid ((?:".*"\s*)+)^msgstr ((?:".*"\s*)+)', re.MULTILINE)
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"')
-_chosen: str | None = None
+_chosen = ""
+_proposed = ""
 
 
 def language(code: str | None = None) -> str:
@@ -34,13 +35,18 @@ def language(code: str | None = None) -> str:
                 field="language", value=code, allowed=", ".join(INTERFACE), remedy='Write for example "ja".'
             )
         _chosen = code
-    return _chosen or "en"
+    return _chosen or _proposed or "en"
 
 
 def propose(code: str) -> None:
-    """Speak this language unless one was chosen in this kernel before; one that is not there is let be."""
-    if _chosen is None and code in INTERFACE:
-        language(code)
+    """Speak this language unless one was chosen in this kernel; one that is not there is let be.
+
+    The interface has one language at a time. Until a person chooses it, it is that of the project opened last: what
+    one project keeps does not count as chosen for the next. Panels that are open stay as they are drawn.
+    """
+    global _proposed
+    if code in INTERFACE:
+        _proposed = code
 
 
 def _(text: str, **values: object) -> str:

@@ -17,6 +17,7 @@ from PIL import Image
 from acestep_nb.audio import Audio
 from acestep_nb.errors import InputError
 from acestep_nb.knobs import checked_kind
+from acestep_nb.lineage import one_line
 from acestep_nb.scores.alignment import FRAMES_PER_SECOND
 from acestep_nb.scores.lyrics import rows_of_lines
 from acestep_nb.scores.values import Scores, numbers
@@ -190,5 +191,4 @@ def any_script() -> dict[str, Any]:
 
 def shortened(text: str) -> str:
     """The text on one line, short enough to stand beside a picture."""
-    words = " ".join(text.split())
-    return words if len(words) <= _LABEL else f"{words[: _LABEL - 1]}…"
+    return one_line(text, _LABEL)

@@ -137,6 +137,11 @@ def test_the_language_is_kept_and_the_rest_of_the_project_with_it(tmp_path):
     (tmp_path / "project.json").unlink()
     project.locale = "zh"
     assert History(tmp_path).locale == "zh"
+    (tmp_path / "project.json").write_text("{")
+    assert project.locale == "", "one that cannot be read is none"
+    (tmp_path / "project.json").unlink()
+    (tmp_path / "project.json").mkdir()
+    assert project.locale == ""
 
 
 def test_a_full_disk_loses_nothing(tmp_path, make_take, monkeypatch):

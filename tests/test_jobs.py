@@ -158,6 +158,25 @@ def test_the_thread_ends_with_its_worker():
     assert not thread.is_alive()
 
 
+def test_a_job_waits_while_other_work_comes_before_it(worker):
+    hold, begun, seen = threading.Event(), threading.Event(), []
+
+    def first(**hooks):
+        begun.set()
+        hold.wait(10)
+
+    running = worker.submit(first, on_end=lambda job: seen.extend(map(worker.waits, jobs)))
+    assert begun.wait(10)
+    jobs = [worker.submit(short, priority=priority) for priority in (2, 0, 1)]
+    assert not worker.waits(running) and all(map(worker.waits, jobs))
+    jobs[1].cancel()
+    assert not worker.waits(jobs[1])
+    hold.set()
+    jobs[0].wait(10)
+    assert seen == [True, False, False], "the next to run waits no more, nor one that was cancelled"
+    assert not any(map(worker.waits, jobs))
+
+
 def test_what_matters_more_overtakes_what_waits(worker):
     order = []
     hold = threading.Event()

@@ -10,7 +10,7 @@ from acestep_nb import Edit, History, PlanOptions, RenderOptions, RepaintOptions
 from acestep_nb.edits import Source
 from acestep_nb.index import Entry
 from acestep_nb.knobs import to_dict
-from acestep_nb.lineage import BESIDE, changes, in_words, lineage
+from acestep_nb.lineage import BESIDE, changes, in_words, lineage, one_line
 from acestep_nb.marks import Marks
 from acestep_nb.plans import Planned
 from acestep_nb.seeds import Seeds
@@ -199,3 +199,9 @@ def test_the_parent_of_a_take_is_found(tmp_path, make_take):
     assert [entry.seed for _, entry in project.lineage(other).rows] == [9]
     project.remove(first)
     assert project.parent(child) is None
+
+
+def test_long_text_is_cut_to_one_line():
+    assert one_line(" a\n b  c ") == "a b c" and one_line("") == ""
+    assert one_line("x" * 40) == "x" * 40 and one_line("x" * 41) == "x" * 40 + "…"
+    assert one_line("one two", 4) == "one…"

@@ -33,14 +33,18 @@ def test_the_language_is_switched_and_what_it_lacks_stays_english(monkeypatch):
 
 
 def test_a_language_that_is_proposed_gives_way_to_one_that_was_chosen(monkeypatch):
-    monkeypatch.setattr(locales, "_chosen", None)
+    monkeypatch.setattr(locales, "_chosen", "")
+    monkeypatch.setattr(locales, "_proposed", "")
     for code in ("", "tlh"):
         locales.propose(code)
         assert language() == "en"
     locales.propose("ja")
     assert language() == "ja"
     locales.propose("zh")
-    assert language() == "ja"
+    assert language() == "zh", "what the project before kept was not chosen"
+    assert language("en") == "en"
+    locales.propose("ja")
+    assert language() == "en"
 
 
 @pytest.mark.parametrize("code", ["de", "", "EN", 3])

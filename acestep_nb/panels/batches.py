@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from acestep_nb.engine import Engine, Progress
 from acestep_nb.jobs import Job
+from acestep_nb.lineage import one_line
 from acestep_nb.locales import _
 from acestep_nb.panels.estimate import Asked
 from acestep_nb.panels.tasks import TASK_VIEWS
@@ -16,7 +17,6 @@ from acestep_nb.work import Work
 
 CLICK, SCORE, AUTO = range(3)
 """What the worker does first: what a person pressed, then scores, then what comes by itself."""
-_WORDS = 40  # characters of a caption that tell which song it is
 _SURE = 0.15  # share of the work after which the time left is told
 
 Again = Callable[[Work], Work]
@@ -60,11 +60,13 @@ class Batch:
     @property
     def told(self) -> str:
         """What was asked for, in a line: the task, the song's first words, how many takes."""
-        caption = " ".join(self.work.song.caption.split())
-        words = caption if len(caption) <= _WORDS else f"{caption[:_WORDS].rstrip()}…"
         count = len(self.work.seeds)
         takes = _("1 take") if count == 1 else _("{count} takes", count=count)
-        return " · ".join(part for part in (_(TASK_VIEWS[self.work.task].label), words, takes) if part)
+        return " · ".join(
+            part
+            for part in (_(TASK_VIEWS[self.work.task].label), one_line(self.work.song.caption), takes)
+            if part
+        )
 
     @property
     def fraction(self) -> float:

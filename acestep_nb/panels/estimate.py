@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from acestep_nb.engine import Engine
-from acestep_nb.kinds import Kind
 from acestep_nb.locales import _
-from acestep_nb.options import RenderOptions, resolved
+from acestep_nb.options import RenderOptions
 from acestep_nb.plans import PlanOptions
-from acestep_nb.renderer.schedules import schedule
+from acestep_nb.renderer.schedules import evaluations
 from acestep_nb.song import DEFAULT_DURATION
 from acestep_nb.takes import Take
 
@@ -74,7 +73,7 @@ class Speeds:
         """Seconds that the batch will take, from the press to its last take, when nothing else is made."""
         load = _load(asked, engine)
         alike = [one for one in reversed(self._known) if one[0].same == load.same]
-        if not alike or load.seconds == 0:  # a source that is still to be chosen
+        if not alike:
             return None
         known, spent = min(alike, key=lambda one: one[0].distance(load))
         # where the planner chooses the length, it is taken to choose as it did before
@@ -84,26 +83,13 @@ class Speeds:
         return sound * (rendering + sum(spent.values()) - spent.get("rendering", 0.0))
 
 
-def in_words(seconds: float | None) -> str:
+def time_in_words(seconds: float | None) -> str:
     """``about 4 s``; nothing for what is not known."""
     if seconds is None:
         return ""
     if seconds >= _MINUTES:
         return _("about {minutes} min", minutes=f"{seconds / 60:.0f}")
     return _("about {seconds} s", seconds=f"{max(seconds, 1):.0f}")
-
-
-def evaluations(options: RenderOptions, kind: Kind) -> int:
-    """How often the network is asked for one take: once a step, twice under guidance, twice by Heun's sampler."""
-    used, plan = resolved(options, kind), schedule(options, kind)
-    count = 0
-    for step, level in enumerate(plan.levels):
-        jump = plan.jumps and step == plan.steps - 1
-        levels = [level] if used.sampler == "euler" or jump else [level, plan.landings[step]]
-        within = [used.cfg_interval_start <= t <= used.cfg_interval_end for t in levels]
-        guides = (used.guidance_scale or 1) > 1
-        count += sum(2 if guides and one else 1 for one in within)
-    return count
 
 
 def _load(asked: Asked, engine: Engine, made: float | None = None) -> _Load:

@@ -12,6 +12,7 @@ from acestep_nb.errors import AceStepError
 from acestep_nb.knobs import knob
 from acestep_nb.locales import _
 from acestep_nb.panels.text import Text, box, explained, toggle
+from acestep_nb.panels.wording import error_in_words
 
 START = {
     **{"bpm": 100, "keyscale": "C major", "timesignature": "4", "vocal_language": "en", "duration": 30.0},
@@ -56,7 +57,7 @@ class KnobView:
 
     def show(self, error: AceStepError | None) -> None:
         """Put an error under the knob, or take it away."""
-        self.error.say("" if error is None else str(error))
+        self.error.say(error_in_words(error))
         (self.box.remove_class if error is None else self.box.add_class)("ace-wrong")
 
     def _on_change(self, control: ipywidgets.Widget, react: Callable[[Any], None]) -> None:

@@ -25,6 +25,7 @@ from acestep_nb.panels.previews import SCALES, Previews, at_scales, song_of
 from acestep_nb.panels.session import load, loaded
 from acestep_nb.panels.songs import SongTable
 from acestep_nb.panels.text import Text, box, button, explained, shown, style
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.song import Song
 from acestep_nb.widgets.compare import Compare
 
@@ -242,11 +243,8 @@ class Lora(ipywidgets.VBox):
 
     def _say(self, error: Exception) -> None:
         """Put an error under the field that it is about, else below everything."""
-        if not isinstance(error, AceStepError):
-            self.message.say(repr(error))
-            return
-        field = error.field or ""
-        self.errors.get(_ELSEWHERE.get(field, field), self.message).say(str(error))
+        field = getattr(error, "field", None) or ""
+        self.errors.get(_ELSEWHERE.get(field, field), self.message).say(error_in_words(error))
 
 
 class _Drawing:

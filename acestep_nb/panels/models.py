@@ -15,7 +15,7 @@ from acestep_nb.errors import AceStepError
 from acestep_nb.locales import _
 from acestep_nb.panels.session import Session, load, loaded, release
 from acestep_nb.panels.text import Text, box, button, fold, shown, style, toggle
-from acestep_nb.panels.wording import in_words
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.placing import memory, place
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class ModelsView:
         try:
             words = _("with what is free now: {fit}", fit=str(place(name, **how).placement))
         except AceStepError as error:
-            words = str(error)
+            words = error_in_words(error)
         if asked == self._asked:  # nothing else was chosen meanwhile
             self.fit.say(words)
 
@@ -154,7 +154,7 @@ class ModelsView:
         try:
             act()
         except AceStepError as error:
-            self.message.say(str(error))
+            self.message.say(error_in_words(error))
 
     def _load(self) -> None:
         name, how = self.choice
@@ -168,8 +168,8 @@ class ModelsView:
                 self._use(name)
                 load(name, **how)
             except Exception as error:
-                self.message.say(in_words(error))
-                self._session.note(in_words(error), None if isinstance(error, AceStepError) else error)
+                self.message.say(error_in_words(error))
+                self._session.note(error_in_words(error), None if isinstance(error, AceStepError) else error)
 
         self._session.exchange(_("loading {name}", name=Path(name).name), act)
 

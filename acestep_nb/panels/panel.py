@@ -24,7 +24,7 @@ from acestep_nb.panels.opening import fill
 from acestep_nb.panels.session import Session, loaded, session
 from acestep_nb.panels.showing import Showing
 from acestep_nb.panels.view import View
-from acestep_nb.panels.wording import in_words
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.params import read_params
 from acestep_nb.plans import PlanOptions
@@ -296,7 +296,7 @@ class Panel(ipywidgets.VBox):
         except AceStepError as error:
             self._showing.problem(error)
         except Exception as error:  # a press has no cell that could show it
-            self._session.note(in_words(error), error)
+            self._session.note(error_in_words(error), error)
             self._showing.problem(error)
 
     def _act(self, kind: str, take: Take, message: Mapping[str, Any]) -> None:

@@ -14,8 +14,9 @@ from acestep_nb.edits import REGION_ADVICE
 from acestep_nb.errors import AceStepError, InputError
 from acestep_nb.locales import _
 from acestep_nb.panels.text import Text, box, button
+from acestep_nb.panels.wording import error_in_words
 
-_TIME = re.compile(r"(-?)(?:(\d+):)?(\d+(?:\.\d+)?)")
+_TIME = re.compile(r"(-?)(?:(\d{1,9}):)?(\d{1,9}(?:\.\d+)?)")
 _SHORTEST, _LONGEST = REGION_ADVICE
 
 
@@ -98,7 +99,7 @@ class RegionForm:
 
     def show(self, error: AceStepError | None) -> None:
         """Put an error under the fields, or take it away."""
-        self.error.say("" if error is None else str(error))
+        self.error.say(error_in_words(error))
         (self.box.remove_class if error is None else self.box.add_class)("ace-wrong")
 
     @property

@@ -13,6 +13,7 @@ from acestep_nb.errors import AceStepError
 from acestep_nb.locales import _, later
 from acestep_nb.panels.batches import Again
 from acestep_nb.panels.text import Text, box, button, shown, toggle
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.seeds import SEEDS, Seeds, batch_seeds, fresh_seeds, parse_seeds
 from acestep_nb.work import Work
 
@@ -159,7 +160,7 @@ class SeedsForm:
 
     def show(self, error: AceStepError | None) -> None:
         """Put an error under the fields, or take it away."""
-        self.error.say("" if error is None else str(error))
+        self.error.say(error_in_words(error))
         (self.box.remove_class if error is None else self.box.add_class)("ace-wrong")
 
     @property

@@ -14,6 +14,7 @@ from acestep_nb.history import History
 from acestep_nb.locales import _, later
 from acestep_nb.panels.acts import MORE
 from acestep_nb.panels.text import Text, box, button, fold, shown, toggle
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.takes import Take
 from acestep_nb.widgets.alignment import AlignmentMap
 from acestep_nb.widgets.region import RegionPlayer
@@ -164,6 +165,6 @@ class SelectedTake:
         try:
             files = export(self.take, self._history.folder / "exports", self.format.value)
         except AceStepError as error:
-            self._said(str(error))
+            self._said(error_in_words(error))
         else:
             self.exported.say(", ".join(str(file) for file in files))

@@ -24,7 +24,7 @@ from acestep_nb.jobs import Job, Worker
 from acestep_nb.locales import _
 from acestep_nb.panels.batches import AUTO, CLICK, SCORE, Again, Batch
 from acestep_nb.panels.estimate import Asked, Speeds
-from acestep_nb.panels.wording import in_words
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.takes import Take
 from acestep_nb.work import Work
 
@@ -117,14 +117,19 @@ class Session:
         return len([batch for batch in self.batches if not batch.auto]) > WAITING
 
     @property
+    def queued(self) -> list[Batch]:
+        """The batches that other work comes before, whichever project it is for; the next one first."""
+        return [batch for batch in self.batches if batch.job is not None and _WORKER.waits(batch.job)]
+
+    @property
     def words(self) -> str:
         """What is going on, in one line."""
         with self.lock:
-            now = self._loading or (self.batches[0].words if self.batches else self._thought_of)
-            behind = len(self.batches) - 1
-            more = f" · {_('batches waiting')}: {behind}" if behind > 0 else ""
+            behind = len(self.queued)
+            made = self.batches[0].words if len(self.batches) > behind else self._thought_of
+            waiting = f"{_('batches waiting')}: {behind}" if behind else ""
             scoring = f"{_('takes to score')}: {len(self.scoring)}" if self.scoring else ""
-            return f"{now}{more}" or scoring
+            return " · ".join(part for part in (self._loading or made, waiting) if part) or scoring
 
     @property
     def waiting(self) -> list[str]:
@@ -228,7 +233,11 @@ class Session:
         self.tell()
 
     def cancel(self, batch: Batch) -> None:
-        """Stop this batch alone; the others stay."""
+        """Stop this batch alone; the others stay, and what was to follow it follows the last of them."""
+        with self.lock:
+            others = [other for other in self.batches if other is not batch]
+            if batch in self.batches and batch.again is not None and others:
+                others[-1].again, batch.again = batch.again, None
         if batch.job is not None:
             batch.job.cancel()
 
@@ -282,6 +291,7 @@ class Session:
 
     def _submit(self, batch: Batch) -> Job:
         def work(on_progress: Any, on_take: Any, cancel: threading.Event) -> None:
+            self.tell()  # it waits no more
             engine = self._ready(batch.engine, cancel)
             for sound in (batch.work.source, batch.work.reference):
                 if isinstance(sound, (str, Path)):  # so that the take can be made again when the file is gone
@@ -372,11 +382,11 @@ class Session:
             self.revision += 1
             if job.state == "failed" and job.error is not None:
                 known = isinstance(job.error, AceStepError)
-                words = _("a take could not be scored: {error}", error=in_words(job.error))
+                words = _("a take could not be scored: {error}", error=error_in_words(job.error))
                 self.note(words, None if known else job.error)
             self.tell()
 
     def _trouble(self, error: BaseException) -> None:
         with self.lock:
             self.problem = error
-        self.renew(in_words(error), None if isinstance(error, AceStepError) else error)
+        self.renew(error_in_words(error), None if isinstance(error, AceStepError) else error)

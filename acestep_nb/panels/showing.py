@@ -18,7 +18,7 @@ from acestep_nb.panels.session import Session, speeds
 from acestep_nb.panels.tasks import TASK_VIEWS
 from acestep_nb.panels.text import shown
 from acestep_nb.panels.view import View
-from acestep_nb.panels.wording import in_words
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.panels.work_form import WorkForm
 from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
@@ -77,7 +77,7 @@ class Showing:
         try:
             sound = form.source.sound if TASK_VIEWS[form.task].source else None
             if sound != self._sounding:
-                self._sounding = sound
+                self._sounding, form.seconds = sound, 0.0
                 self._filling = True
                 read = Audio.load(sound) if isinstance(sound, Path) else sound
                 wave.show(read, sound.name if isinstance(sound, Path) else "")
@@ -109,7 +109,7 @@ class Showing:
         if knob is not None and isinstance(error, AceStepError):
             knob.show(error)
         else:
-            self._view.message.say(in_words(error))
+            self._view.message.say(error_in_words(error))
 
     def _show_progress(self) -> None:
         view, session = self._view, self._session
@@ -121,7 +121,7 @@ class Showing:
             view.bar.value = batch.fraction
         view.bar.layout.visibility = None if session.running else "hidden"
         view.generate.disabled, view.stop.disabled = session.full, not session.busy
-        view.queue.show(session.batches[1:])
+        view.queue.show(session.queued)
         view.grid.waiting = session.waiting
         view.scores.value = session.scores_itself
 
@@ -155,8 +155,9 @@ class Showing:
         seconds = None
         if engine is not None:
             with contextlib.suppress(AceStepError):  # what is wrong is told under its knob
-                seconds = speeds.seconds(self._form.asked, engine)
-        self._view.estimate.say(estimate.in_words(seconds))
+                asked = self._form.asked
+                seconds = None if asked is None else speeds.seconds(asked, engine)
+        self._view.estimate.say(estimate.time_in_words(seconds))
 
     def _compare(self, takes: list[Take]) -> None:
         """Put these takes side by side; what is heard now plays on while they stay the same."""

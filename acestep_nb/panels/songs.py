@@ -22,8 +22,9 @@ from acestep_nb.files import disk_errors
 from acestep_nb.languages import LANGUAGES
 from acestep_nb.locales import _
 from acestep_nb.panels.editors import Advice, SongForm
-from acestep_nb.panels.editors.fixing import shown as in_words
+from acestep_nb.panels.editors.fixing import shown as value_in_words
 from acestep_nb.panels.text import Text, box, button, shown, style
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.song import Song
 from acestep_nb.widgets.player import Player
 from acestep_nb.widgets.sounds import waveform
@@ -87,7 +88,7 @@ class SongCards(Player):
             seconds, peaks = song.outline
             sound = {"duration": seconds, "peaks": peaks, "problem": ""}
         except AceStepError as error:
-            sound = {"duration": 0.0, "peaks": b"", "problem": str(error)}
+            sound = {"duration": 0.0, "peaks": b"", "problem": error_in_words(error)}
         plain: dict[str, Any] = {"starred": None, "scores": [], "menu": None}
         edit = ["edit", _("Edit"), _("Correct what is said of this song")]
         return {"id": key, **self._about(song.place), **sound, **plain, "actions": [edit]}
@@ -255,7 +256,7 @@ class SongTable:
         assert self.dataset is not None
         sample = self.dataset.samples[place]
         song = _shown(sample)
-        facts = [in_words(name, song[name]) for name in _METAS if song[name] is not None]
+        facts = [value_in_words(name, song[name]) for name in _METAS if song[name] is not None]
         facts += [_("Instrumental")] if sample.is_instrumental else []
         facts += [] if sample.labeled else [_("not labelled")]
         return {"title": sample.filename, "caption": sample.caption, "facts": facts}
@@ -338,7 +339,7 @@ class SongTable:
         try:
             self._take_over(asked, engine.adapters.label(asked, on_song=tell, cancel=self._cancel))
         except Exception as error:
-            self.message.say(str(error) if isinstance(error, AceStepError) else repr(error))
+            self.message.say(error_in_words(error))
         finally:
             self.thread = None
             self.refresh()
@@ -365,7 +366,7 @@ class SongTable:
         try:
             act()
         except AceStepError as error:
-            self.errors.get(error.field or "", self.message).say(str(error))
+            self.errors.get(error.field or "", self.message).say(error_in_words(error))
 
 
 def _name(name: str) -> str:

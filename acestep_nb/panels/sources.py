@@ -14,8 +14,10 @@ from acestep_nb.audio import Audio
 from acestep_nb.errors import AceStepError, InputError
 from acestep_nb.files import disk_errors, given_path, is_file, write_atomic
 from acestep_nb.history import History, slug
+from acestep_nb.lineage import one_line
 from acestep_nb.locales import _
 from acestep_nb.panels.text import Text, box
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.sources import Sounding
 from acestep_nb.takes import Take
 from acestep_nb.widgets.player import title
@@ -23,7 +25,6 @@ from acestep_nb.widgets.upload import Upload
 
 _LISTED = 60  # newest takes in the list
 _FILE = "file"
-_WORDS = 40
 
 
 class SoundForm:
@@ -104,7 +105,7 @@ class SoundForm:
 
     def show(self, error: AceStepError | None) -> None:
         """Put an error under the fields, or take it away."""
-        self.error.say("" if error is None else str(error))
+        self.error.say(error_in_words(error))
         (self.box.remove_class if error is None else self.box.add_class)("ace-wrong")
 
     @property
@@ -141,8 +142,7 @@ class SoundForm:
 
 
 def _label(take: Take) -> str:
-    words = " ".join(take.song.caption.split())
-    short = words if len(words) <= _WORDS else f"{words[:_WORDS].rstrip()}…"
+    short = one_line(take.song.caption)
     return f"{title(take, 0)} · {short}" if short else title(take, 0)
 
 

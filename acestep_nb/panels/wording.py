@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from acestep_nb.adapters.options import LoraOptions
 from acestep_nb.edits import RepaintOptions
 from acestep_nb.errors import AceStepError
 from acestep_nb.knobs import knobs
@@ -19,12 +20,14 @@ _NAMES = {
     "codes": later("Codes"),
     "seeds": later("Noise seeds"),
 }
-for _owner in (Song, RenderOptions, PlanOptions, RepaintOptions, EditOptions):
+for _owner in (LoraOptions, Song, RenderOptions, PlanOptions, RepaintOptions, EditOptions):
     _NAMES |= {name: rule.label for name, rule in knobs(_owner).items()}
 
 
-def in_words(error: BaseException) -> str:
-    """An error as one line: our own errors speak for themselves, others with their kind."""
+def error_in_words(error: BaseException | None) -> str:
+    """An error as one line: our own errors speak for themselves, others with their kind; none is no words."""
+    if error is None:
+        return ""
     if not isinstance(error, AceStepError):
         return f"{type(error).__name__}: {error}"
     field = error.field or ""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import ipywidgets
 
 from acestep_nb.codes import CODE_RATE, SAMPLE_RATE, format_codes, parse_codes
-from acestep_nb.edits import TRACKS, RepaintOptions
+from acestep_nb.edits import TRACKS, RepaintOptions, checked_region
 from acestep_nb.errors import AceStepError
 from acestep_nb.history import History
 from acestep_nb.locales import _
@@ -23,6 +23,7 @@ from acestep_nb.panels.seeds import SeedsForm
 from acestep_nb.panels.sources import SoundForm
 from acestep_nb.panels.tasks import STRENGTHS, TASK_VIEWS, TRACK_TASKS, EditOptions
 from acestep_nb.panels.text import Picks, Text, box
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.pieces import stretches
 from acestep_nb.plans import PlanOptions
 from acestep_nb.seeds import Seeds
@@ -64,7 +65,7 @@ class CodesForm:
 
     def show(self, error: AceStepError | None) -> None:
         """Put an error under the text, or take it away."""
-        self.error.say("" if error is None else str(error))
+        self.error.say(error_in_words(error))
         (self.box.remove_class if error is None else self.box.add_class)("ace-wrong")
 
     def _typed(self, _change: object) -> None:
@@ -100,7 +101,7 @@ class TracksForm:
 
     def show(self, error: AceStepError | None) -> None:
         """Put an error under the names, or take it away."""
-        self.error.say("" if error is None else str(error))
+        self.error.say(error_in_words(error))
 
 
 class WorkForm:
@@ -176,16 +177,21 @@ class WorkForm:
         self.seeds.seeds = work.seeds
 
     @property
-    def asked(self) -> Asked:
-        """How much there is to do, without a word about it on the form; ``AceStepError`` when a field is wrong."""
+    def asked(self) -> Asked | None:
+        """How much there is to do, without a word about it on the form; None while a source is to be chosen.
+
+        ``AceStepError`` when a field is wrong.
+        """
         view, planning = TASK_VIEWS[self.task], PlanOptions.nothing()
-        seconds = None
+        if view.source and not self.seconds:
+            return None
         if not view.source:
             codes = self.codes.value
             planning = replace(PlanOptions(**self.planning.raw), **({"thinking": False} if codes else {}))
             seconds = len(codes) / CODE_RATE or Song(duration=self.song.raw["duration"]).duration
         else:
             region = self.region.region(self.seconds) if view.region else None
+            region = None if region is None else checked_region(region)
             edit = EditOptions(**self.edit.raw) if view.repaint else EditOptions()
             pieces = stretches(region, round(self.seconds * SAMPLE_RATE), edit.context, edit.step)
             seconds = sum(piece.seconds for piece in pieces)

@@ -60,6 +60,24 @@ def schedule(options: RenderOptions, kind: Kind) -> Schedule:
     return Schedule(levels, renoised, jumps=kind.is_turbo)
 
 
+def evaluations(options: RenderOptions, kind: Kind) -> int:
+    """How often the network is asked for one take: once a step, twice under guidance, twice by Heun's sampler.
+
+    The rules are those of `samplers.denoise` and of the renderer's field: the last step of turbo checkpoints is one
+    jump, and guidance holds from `cfg_interval_start` to `cfg_interval_end`, with a scale above 1.
+    """
+    used, plan = resolved(options, kind), schedule(options, kind)
+    guides = (used.guidance_scale or 1.0) > 1
+    count = 0
+    for step, (level, landing) in enumerate(zip(plan.levels, plan.landings, strict=True)):
+        jump = plan.jumps and step == plan.steps - 1
+        asked = (level,) if used.sampler == "euler" or jump else (level, landing)
+        count += sum(
+            2 if guides and used.cfg_interval_start <= t <= used.cfg_interval_end else 1 for t in asked
+        )
+    return count
+
+
 def timesteps(inference_steps: int, shift: float) -> tuple[float, ...]:
     """Noise levels from 1 (pure noise) downwards, one per step; the level 0 after the last step is left out.
 

@@ -23,6 +23,8 @@ _USUAL_TEMPO, _OCTAVES = 120.0, 0.9  # where people tap along, and how far from 
 _BEATS = 8
 _FINE = np.linspace(0.985, 1.015, 121)
 _PULSE = 0.08  # autocorrelation below which there is no beat
+SILENT = 1e-6
+"""Level of the strongest note up to which there is none."""
 _LOWEST_NOTE, _HIGHEST_NOTE = 36, 72  # MIDI; higher up, overtones outnumber notes
 _BEGINNING, _EMPHASIS = 3.0, 4.0  # seconds that count so many times: music tends to begin on its tonic
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -87,7 +89,7 @@ def _onsets(audio: Audio) -> Array:
 def keyscale(audio: Audio) -> str | None:
     """Tonic and mode, such as `A minor`: the key whose pitch profile fits best; None where there is no pitch."""
     chroma = pitch_classes(audio)
-    if chroma.max(initial=0.0) <= 1e-6 or np.ptp(chroma) <= 1e-3 * chroma.max():
+    if chroma.max(initial=0.0) <= SILENT or np.ptp(chroma) <= 1e-3 * chroma.max():
         return None
     fits = {
         f"{NOTES[tonic]} {mode}": np.corrcoef(chroma, np.roll(profile, tonic))[0, 1]
@@ -98,7 +100,7 @@ def keyscale(audio: Audio) -> str | None:
 
 
 def pitch_classes(audio: Audio) -> Array:
-    """How much of each of the twelve notes from C to B there is, in any octave; the beginning counts more."""
+    """How much of each of the twelve notes from C to B there is, between C2 and C5; the first 3 s count four times."""
     hertz = np.fft.rfftfreq(_LONG_WINDOW, 1 / _RATE)[1:]
     midi = 69 + 12 * np.log2(hertz / 440)
     note = np.round(midi).astype(int)

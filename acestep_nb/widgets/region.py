@@ -78,7 +78,7 @@ class RegionPlayer(SoundWidget):
                 problem = str(error)
             heading = name or ("" if sound is None else title(sound, 1))
             told = {"id": key, "title": heading, "duration": length, "peaks": peaks, "problem": problem}
-            self.sound = told | {"bar": _bar(sound, scores)}
+            self.sound = told | {"bar": 0.0 if problem else _bar(sound, scores)}
             self.lines = _lines(scores)
 
 

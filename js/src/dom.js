@@ -37,5 +37,5 @@ export function hundredths(seconds) {
 export function finely(seconds) {
   const steps = hundredths(Math.abs(seconds));
   const [whole, part] = [Math.floor(steps / 100), String(steps % 100).padStart(2, "0").replace(/0+$/, "")];
-  return `${clock(Math.sign(seconds) * whole)}${part && `.${part}`}`;
+  return `${seconds < 0 ? "-" : ""}${clock(whole)}${part && `.${part}`}`;
 }

@@ -13,8 +13,10 @@ export function snapped([start, end], mode, lines, bar, duration) {
   return ends[0] < ends[1] ? ends : [start, end];
 }
 
+const ROUNDED = 0.006; // seconds: a place that was rounded to hundredths may lie so far before its bar
+
 /** The bar around this second, the last one as long as the sound goes on. */
 export function barAt(seconds, bar, duration) {
-  const start = Math.floor(Math.min(Math.max(seconds, 0), duration - 0.001) / bar) * bar;
+  const start = Math.floor(Math.min(Math.max(seconds, 0) + ROUNDED, duration - 0.001) / bar) * bar;
   return [start, Math.min(start + bar, duration)];
 }

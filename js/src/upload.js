@@ -23,10 +23,18 @@ function render({ model, el }) {
     button.disabled = false;
     input.value = ""; // else the same file would be no change
   };
+  const told = ({ kind }) => {
+    if (kind === "mixed") problem.textContent = t("The pieces of two files were mixed up: send them again, one after the other.");
+  };
+  model.on("msg:custom", told);
   input.addEventListener("change", send);
   el.classList.add("ace", "ace-upload");
   el.append(button, input, problem);
-  return ownKeys(el);
+  const releaseKeys = ownKeys(el);
+  return () => {
+    releaseKeys();
+    model.off("msg:custom", told);
+  };
 }
 
 async function sent(model, file) {

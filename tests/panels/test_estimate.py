@@ -10,7 +10,7 @@ from panel_helpers import press, said
 from acestep_nb import RenderOptions, Song
 from acestep_nb.kinds import KINDS
 from acestep_nb.panels import session as sessions
-from acestep_nb.panels.estimate import Asked, Speeds, evaluations, in_words
+from acestep_nb.panels.estimate import Asked, Speeds, time_in_words
 from acestep_nb.plans import PlanOptions
 
 PLACEMENT = SimpleNamespace(offload=False, int8=False)
@@ -38,11 +38,10 @@ def known(engine: SimpleNamespace = TURBO, made: float = 10.0, **changes: object
 
 
 def test_nothing_is_told_before_there_was_a_batch_of_the_kind():
-    assert Speeds().seconds(asked(), TURBO) is None and in_words(None) == ""
+    assert Speeds().seconds(asked(), TURBO) is None and time_in_words(None) == ""
     speeds = known()
     assert speeds.seconds(asked(), BASE) is None
     assert speeds.seconds(asked(task="cover"), TURBO) is None
-    assert speeds.seconds(asked(seconds=0.0), TURBO) is None
 
 
 @pytest.mark.parametrize(
@@ -58,16 +57,6 @@ def test_nothing_is_told_before_there_was_a_batch_of_the_kind():
 )
 def test_time_follows_the_settings(changes, seconds):
     assert known().seconds(asked(**changes), TURBO) == pytest.approx(seconds)
-
-
-def test_guidance_and_heun_ask_twice():
-    turbo, base = KINDS["turbo"], KINDS["base"]
-    assert evaluations(RenderOptions(), turbo) == 8
-    assert evaluations(RenderOptions(sampler="heun"), turbo) == 15, "the last step is a jump"
-    assert evaluations(RenderOptions(inference_steps=10), base) == 20
-    assert evaluations(RenderOptions(inference_steps=10, guidance_scale=1), base) == 10
-    half = RenderOptions(inference_steps=10, cfg_interval_start=0.55)
-    assert evaluations(half, base) == 15
 
 
 def test_a_planner_that_is_switched_off_or_on_is_another_thing():
@@ -90,7 +79,7 @@ def test_the_batch_that_is_most_alike_tells():
 
 
 def test_seconds_and_minutes_in_words():
-    assert [in_words(seconds) for seconds in (0.2, 4.4, 99, 200)] == [
+    assert [time_in_words(seconds) for seconds in (0.2, 4.4, 99, 200)] == [
         "about 1 s",
         "about 4 s",
         "about 99 s",
@@ -117,7 +106,7 @@ def test_the_studio_tells_after_the_first_batch_and_follows_the_knobs(studio, mo
     assert "about 64 s" in said(told)
     studio._form.song.views["duration"].value = 9999
     assert told.value == "", "what is wrong has no time"
-    assert "duration" not in said(studio._view.message)
+    assert "Duration must be" in said(studio._form.song.views["duration"].error), "its knob tells"
 
 
 def test_each_panel_tells_of_its_own_task(studio, monkeypatch):
@@ -129,5 +118,22 @@ def test_each_panel_tells_of_its_own_task(studio, monkeypatch):
     assert studio._view.estimate.value == ""
     press(studio._view.generate, studio)
     assert "about" in said(studio._view.estimate)
-    studio._form.region.start.value = "nonsense"
-    assert studio._view.estimate.value == ""
+    for start, end in (("nonsense", "5"), ("5", "2"), ("2", "18000000"), ("2", "9" * 5000), ("9" * 400, "")):
+        studio._form.region.start.value, studio._form.region.end.value = start, end
+        assert studio._view.estimate.value == "", (start, end)
+    studio._form.region.set((2.0, 5.0))
+    assert "about" in said(studio._view.estimate)
+    studio._form.source.sound = None
+    assert studio._view.estimate.value == "", "the source is still to be chosen"
+
+
+def test_a_source_that_cannot_be_read_has_no_length(studio, tmp_path, monkeypatch):
+    monkeypatch.setattr(sessions.speeds, "_known", Speeds()._known)
+    studio.options, studio.seeds = RenderOptions(inference_steps=1), [1]
+    press(studio._view.generate, studio)
+    studio._acts.send(studio.takes[0], "cover", None)
+    press(studio._view.generate, studio)
+    assert "about" in said(studio._view.estimate)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    studio._form.source.sound = tmp_path / "broken.wav"
+    assert studio._view.estimate.value == "" and studio._form.asked is None

@@ -95,7 +95,7 @@ def test_stopped_and_gone_on_with(panel):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda panel: setattr(panel.knobs["rank"], "value", 0), "rank must be 1–256"),
+        (lambda panel: setattr(panel.knobs["rank"], "value", 0), "Rank must be 1–256"),
         (lambda panel: setattr(panel.songs, "value", " "), "name the songs"),
         (lambda panel: setattr(panel.songs, "value", "nowhere"), "nowhere is not there"),
         (lambda panel: setattr(panel.songs, "value", "nowhere.json"), "nowhere.json is not there"),

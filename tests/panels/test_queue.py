@@ -9,13 +9,14 @@ from panel_helpers import WORDS, finish, press, said, until
 
 from acestep_nb import AceStepError, Cancelled, RenderOptions, Studio
 from acestep_nb.panels import session as sessions
+from acestep_nb.work import Work
 
 SHORT = RenderOptions(inference_steps=1)
 
 
 @pytest.fixture
 def slow(studio):
-    """The studio with one batch on its way that lasts until it is let go."""
+    """The studio of a kernel whose worker has something else to do until it is let go."""
     go = threading.Event()
     worker = sessions._WORKER
     job = worker.submit(lambda **hooks: go.wait(60))
@@ -32,7 +33,7 @@ def test_two_batches_wait_and_are_made_in_order(slow):
         studio.seeds = [seed]
         assert not studio._view.generate.disabled
         jobs.append(studio.generate())
-    assert studio._view.generate.disabled and "batches waiting: 2" in studio._view.words.value
+    assert studio._view.generate.disabled and "batches waiting: 3" in studio._view.words.value
     assert studio._view.grid.waiting == ["waiting"] * 3
     before = studio.seeds
     with pytest.raises(AceStepError, match="2 batches wait"):
@@ -77,10 +78,10 @@ def test_a_waiting_batch_is_cancelled_alone(slow):
         studio.seeds = seeds
         jobs.append(studio.generate())
     rows = studio._view.queue.box.children
-    assert [said(row).count("rainy night · 2 takes") for row in rows] == [1, 0]
-    assert "rainy night · 1 take" in said(rows[1]) and studio._view.generate.disabled
-    rows[0].children[-1].click()
-    assert jobs[1].state == "cancelled" and len(studio._view.queue.box.children) == 1
+    assert [said(row).count("rainy night · 2 takes") for row in rows] == [0, 1, 0]
+    assert "rainy night · 1 take" in said(rows[2]) and studio._view.generate.disabled
+    rows[1].children[-1].click()
+    assert jobs[1].state == "cancelled" and len(studio._view.queue.box.children) == 2
     assert not studio._view.generate.disabled, "there is room for another"
     go.set()
     finish(studio)
@@ -93,7 +94,7 @@ def test_a_late_press_means_the_batch_that_was_seen(slow):
     first = studio.generate()
     studio.seeds = [2]
     second = studio.generate()
-    [row] = studio._view.queue.box.children
+    _row, row = studio._view.queue.box.children
     press_second = row.children[-1]
     go.set()
     first.wait(60)
@@ -101,6 +102,50 @@ def test_a_late_press_means_the_batch_that_was_seen(slow):
     finish(studio)
     press_second.click()
     assert second.state == "done" and len(studio.takes) == 3, "it is over, nothing else is hurt"
+
+
+def test_only_a_batch_that_waits_has_a_row(slow, monkeypatch):
+    studio, go = slow
+    at_work, on = threading.Event(), threading.Event()
+    made = Work.carry_out
+
+    def held(work, engine, **hooks):
+        at_work.set()
+        on.wait(60)
+        return made(work, engine, **hooks)
+
+    monkeypatch.setattr(Work, "carry_out", held)
+    studio.seeds = [1]
+    first = studio.generate()
+    assert len(studio._view.queue.box.children) == 1, "the worker has other work before it"
+    go.set()
+    assert at_work.wait(60) and not studio._view.queue.box.children
+    studio.seeds = [2]
+    studio.generate()
+    [_row] = studio._view.queue.box.children
+    assert "batches waiting: 1" in said(studio._view.words)
+    on.set()
+    first.wait(60)
+    until(lambda: not studio._view.queue.box.children, what="the second batch's turn")
+    finish(studio)
+    assert [take.seed for take in reversed(studio.takes)] == [1, 2]
+
+
+def test_what_follows_the_newest_batch_follows_the_one_that_remains(slow, monkeypatch):
+    monkeypatch.setattr(sessions, "AUTO_BATCHES", 1)
+    studio, go = slow
+    studio.seeds = [1]
+    studio._view.auto.value = True
+    studio.generate()
+    studio.seeds = [2]
+    newest = studio.generate()
+    _row, row = studio._view.queue.box.children
+    row.children[-1].click()
+    assert newest.state == "cancelled" and studio._view.auto.value
+    go.set()
+    finish(studio)
+    seeds = [take.seed for take in reversed(studio.takes)]
+    assert len(seeds) == 2 and seeds[0] == 1 and seeds[1] not in (1, 2)
 
 
 def test_batches_follow_by_themselves_with_new_seeds_until_they_are_told(studio):

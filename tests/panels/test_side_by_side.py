@@ -91,10 +91,10 @@ def test_the_panel_speaks_another_language_at_a_press(takes):
 def test_a_new_kernel_speaks_the_language_that_was_chosen(
     studio, tiny_engine, tmp_path, fresh_kernel, monkeypatch
 ):
-    monkeypatch.setattr(locales, "_chosen", None)
+    monkeypatch.setattr(locales, "_chosen", "")
     studio._view.language.value = "zh"
     fresh_kernel()
-    locales._chosen = None
+    locales._chosen = ""
     again = Studio(tiny_engine, project=tmp_path / "rain")
     assert again._view.language.value == "zh" and again._view.generate.description != "Generate"
     fresh_kernel()

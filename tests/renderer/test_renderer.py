@@ -18,6 +18,7 @@ from acestep_nb.renderer.conditions import Ask, Conditioner, sources
 from acestep_nb.renderer.guard import done_again
 from acestep_nb.renderer.renderer import Renderer, noise_of
 from acestep_nb.renderer.request import Kept, Request
+from acestep_nb.renderer.schedules import evaluations
 from acestep_nb.seeds import Seeds
 from acestep_nb.song import Song
 
@@ -139,6 +140,33 @@ def test_equals_the_loop_of_diffusers_with_guidance_for_a_part_of_the_way(base_m
     assert torch.allclose(found, in_diffusers(base_models, asked), atol=1e-4)
     throughout = replace(asked, cfg_interval_start=0.0, cfg_interval_end=1.0)
     assert not torch.allclose(found, in_diffusers(base_models, throughout), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("turbo", RenderOptions(inference_steps=3, guidance_scale=7)),
+        ("turbo", RenderOptions(inference_steps=3, sampler="heun")),
+        ("turbo", RenderOptions(inference_steps=8, infer_method="sde", cover_noise_strength=0.5)),
+        ("turbo", RenderOptions(timesteps=(0.9, 0.5))),
+        ("base", RenderOptions(inference_steps=4, sampler="heun", cfg_interval_start=0.4)),
+        ("base", RenderOptions(inference_steps=4, sampler="heun", guidance_scale=1)),
+        ("base", RenderOptions(inference_steps=5, infer_method="sde", cfg_interval_end=0.7)),
+    ],
+)
+def test_the_network_is_asked_as_often_as_is_told(tiny_models, base_models, source, kind, asked):
+    models = tiny_models if kind == "turbo" else base_models
+    given = request(models, task="cover", source=source[1])
+    latents = torch.from_numpy(source[1]).expand(len(SEEDS), -1, -1)
+    rows = []
+    hook = models.transformer.register_forward_pre_hook(
+        lambda module, args, given: rows.append(len(given["hidden_states"])), with_kwargs=True
+    )
+    try:
+        Renderer(models).render(replace(given, source=latents), asked, silent)
+    finally:
+        hook.remove()
+    assert sum(rows) == len(SEEDS) * evaluations(asked, KINDS[kind])
 
 
 def test_the_strength_is_a_switch_between_two_conditions(tiny_models):

@@ -9,7 +9,7 @@ from strategies import options
 
 from acestep_nb.kinds import KINDS
 from acestep_nb.options import RenderOptions
-from acestep_nb.renderer.schedules import schedule, timesteps
+from acestep_nb.renderer.schedules import evaluations, schedule, timesteps
 
 NAMES = {"infer_steps": "inference_steps"}
 OUT_OF_RANGE = {"shift": (1, 5)}
@@ -71,3 +71,13 @@ def test_starts_at_noise_and_falls(steps, shift):
     found = timesteps(steps, shift)
     assert len(found) == steps and found[0] == 1.0
     assert all(a > b > 0 for a, b in itertools.pairwise(found))
+
+
+def test_guidance_and_heun_ask_twice():
+    turbo, base = KINDS["turbo"], KINDS["base"]
+    assert evaluations(RenderOptions(), turbo) == 8
+    assert evaluations(RenderOptions(sampler="heun"), turbo) == 15, "the last step is a jump"
+    assert evaluations(RenderOptions(inference_steps=10), base) == 20
+    assert evaluations(RenderOptions(inference_steps=10, guidance_scale=1), base) == 10
+    half = RenderOptions(inference_steps=10, cfg_interval_start=0.55)
+    assert evaluations(half, base) == 15

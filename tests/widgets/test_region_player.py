@@ -96,10 +96,11 @@ def test_sound_is_sent_when_it_is_asked_for(make_take, tmp_path):
 
 
 def test_a_damaged_take_says_so(make_take, tmp_path):
-    take = History(tmp_path).add(make_take())
+    take = History(tmp_path).add(replace(make_take(), song=Song(caption="x", bpm=120)))
     (take.folder / "audio.flac").unlink()
     player = RegionPlayer(take)
     assert "audio.flac" in player.sound["problem"]
+    assert player.sound["bar"] == 0, "what has no length has no bars"
     player.show(None)
     assert player.sound["id"] == "" and player.lines == []
 
@@ -114,6 +115,9 @@ const cases = [
 console.log(JSON.stringify([
     cases.map(([ends, mode]) => snapped(ends, mode, lines, 1.5, 7)),
     [0, 1.49, 1.5, 6.9, 7, -1].map((second) => barAt(second, 1.5, 7)),
+    [0, 1, 2, 3].map((number) => (number * 240) / 97).map((start) => [start, hundredths(start) / 100]).map(
+        ([start, told]) => barAt(told, 240 / 97, 30)[0] === start),
+    barAt(6.999, 1.5, 6),
     [clock(65.26), clock(-3.9), clock(600)],
     %s.map((seconds) => [finely(seconds), hundredths(seconds)])]));
 """
@@ -121,18 +125,20 @@ console.log(JSON.stringify([
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_ends_are_brought_to_lines_and_bars():
-    times = [0, 3, 65.26, 81.4, 59.997, -3, -3.04, 0.125, 1.005, 1.115, 2.675, 4.885, 600.05, 1.2345]
+    times = [0, 3, 65.26, 81.4, 59.997, -3, -3.04, -0.5, 0.125, 1.005, 1.115, 2.675, 4.885, 600.05, 1.2345]
     script = SNAP % (JS.as_uri(), JS.as_uri(), times)
     told = subprocess.run(
         ["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True
     )
-    ends, bars, clocks, fine = json.loads(told.stdout)
+    ends, bars, rounded, last, clocks, fine = json.loads(told.stdout)
     assert bars == [[0, 1.5], [0, 1.5], [1.5, 3], [6, 7], [6, 7], [0, 1.5]], (
         "the last one ends with the sound"
     )
     assert ends == [[0.6, 3.2], [0.5, 3.5], [3.4, 3.5], [0, 3], [0.9, 1.1], [4.5, 7]]
+    assert all(rounded), "a bar's start is rounded to hundredths on its way"
+    assert last == [4.5, 6]
     assert clocks == ["1:05", "-0:03", "10:00"]
-    assert [text for text, _ in fine[:7]] == [
+    assert [text for text, _ in fine[:8]] == [
         "0:00",
         "0:03",
         "1:05.26",
@@ -140,6 +146,7 @@ def test_ends_are_brought_to_lines_and_bars():
         "1:00",
         "-0:03",
         "-0:03.04",
+        "-0:00.5",
     ]
     assert [text for text, _ in fine] == [region.clock(seconds) for seconds in times], (
         "the field says the same"

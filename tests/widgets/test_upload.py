@@ -17,7 +17,8 @@ RUN = """async ([source, state]) => {
     window.sent.push([message, text(buffers[0])]);
   };
   const { default: widget } = await import("data:text/javascript;base64," + source);
-  widget.render({ model: { get: (name) => state[name], send }, el: document.getElementById("widget") });
+  const on = (_, react) => { window.hears = react; };
+  widget.render({ model: { get: (name) => state[name], send, on }, el: document.getElementById("widget") });
 }"""
 
 
@@ -40,6 +41,22 @@ def test_one_that_was_cut_is_forgotten_when_the_next_begins():
         button._handle_custom_msg(*message)
     button._handle_custom_msg({"kind": "other"}, [])
     assert heard == [b"vwxyz", b""]
+
+
+@pytest.mark.parametrize("other", [("b.wav", 5), ("a.wav", 7)])
+def test_two_files_at_once_are_not_mixed_and_the_button_says_so(other, monkeypatch):
+    heard, told = [], []
+    button = Upload(lambda name, data: heard.append(data))
+    monkeypatch.setattr(button, "send", told.append)
+    name, size = other
+    for message in (piece(0, b"abc"), piece(0, b"vwx", size, name), piece(3, b"de")):
+        button._handle_custom_msg(*message)
+    assert heard == [] and told == [{"kind": "mixed"}]
+    button._handle_custom_msg(*piece(3, b"yz", size, name))
+    assert heard == [] and len(told) == 2, "both are to be sent again"
+    for message in (piece(0, b"abc"), piece(3, b"de")):
+        button._handle_custom_msg(*message)
+    assert heard == [b"abcde"] and len(told) == 2
 
 
 @pytest.fixture
@@ -73,3 +90,5 @@ def test_the_browser_sends_a_large_file_in_pieces_and_the_same_one_again(page):
     page.locator("input").set_input_files([{"name": "a.wav", "mimeType": "audio/wav", "buffer": b"a"}])
     page.get_by_text(button.says[0]).wait_for()
     assert page.get_by_role("button").is_enabled()
+    page.evaluate("window.hears({ kind: 'mixed' })")
+    page.get_by_text(button.says[1]).wait_for()

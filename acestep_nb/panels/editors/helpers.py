@@ -13,6 +13,7 @@ from acestep_nb.knobs import knob
 from acestep_nb.locales import _
 from acestep_nb.panels.editors.song import SongForm
 from acestep_nb.panels.text import Text, box, button, toggle
+from acestep_nb.panels.wording import error_in_words
 from acestep_nb.seeds import fresh_seeds
 from acestep_nb.song import Song
 from acestep_nb.writing import dice
@@ -110,7 +111,7 @@ class Helpers:
             question, words = asked(seed)
             self._think(_("the planner writes"), question, lambda song: self._form.replace(words, song))
         except AceStepError as error:
-            self.message.say(str(error))
+            self.message.say(error_in_words(error))
 
     def _show_last(self) -> None:
         last = self._form.last
