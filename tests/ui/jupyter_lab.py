@@ -28,6 +28,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 START_SECONDS = 120.0
+SETTLED = 1500  # ms; ipywidgets holds a changed value back while it waits for the kernel, but not a press of a button
 
 
 class Lab:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jupyter_lab import CHROMIUM_ARGUMENTS, START_SECONDS, Notebook, elsewhere, running, until
+from jupyter_lab import CHROMIUM_ARGUMENTS, SETTLED, START_SECONDS, Notebook, elsewhere, running, until
 from playwright.sync_api import Page, Route, sync_playwright
 
 pytestmark = pytest.mark.ui
@@ -82,6 +82,7 @@ def hear_a_new_take(page: Page) -> None:
     """
     studio = page.locator(".ace-studio").first
     studio.locator(".ace-batch").get_by_role("button", name="4", exact=True).click()
+    page.wait_for_timeout(SETTLED)
     studio.locator(".ace-progress .progress-bar").evaluate(WATCH)
     studio.get_by_role("button", name="Generate", exact=True).click()
     take = studio.locator("article", has_text="Take 4")  # the large waveform has such a button, too

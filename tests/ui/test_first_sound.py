@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jupyter_lab import CHROMIUM_ARGUMENTS, Notebook, running
+from jupyter_lab import CHROMIUM_ARGUMENTS, SETTLED, Notebook, running
 from playwright.sync_api import Locator, sync_playwright
 
 pytestmark = pytest.mark.ui
@@ -70,6 +70,7 @@ class Panel:
 
     def batch(self, size: int) -> None:
         self.root.locator(".ace-batch").get_by_role("button", name=str(size), exact=True).click()
+        self.page.wait_for_timeout(SETTLED)
 
     def picture(self, path: Path) -> None:
         self.root.scroll_into_view_if_needed()
