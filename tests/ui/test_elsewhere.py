@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jupyter_lab import CHROMIUM_ARGUMENTS, SETTLED, START_SECONDS, Notebook, elsewhere, running, until
+from jupyter_lab import CHROMIUM_ARGUMENTS, START_SECONDS, Notebook, elsewhere, running, until
 from playwright.sync_api import Page, Route, sync_playwright
 
 pytestmark = pytest.mark.ui
@@ -76,19 +76,14 @@ def answers(port: int) -> bool:
 
 
 def hear_a_new_take(page: Page) -> None:
-    """Make four takes with the first studio of the page, watch their progress and play the last one.
-
-    The beginning of each take is told, however fast it is made.
-    """
+    """Make two takes with the first studio of the page, watch their progress and play the last one."""
     studio = page.locator(".ace-studio").first
-    studio.locator(".ace-batch").get_by_role("button", name="4", exact=True).click()
-    page.wait_for_timeout(SETTLED)
     studio.locator(".ace-progress .progress-bar").evaluate(WATCH)
     studio.get_by_role("button", name="Generate", exact=True).click()
-    take = studio.locator("article", has_text="Take 4")  # the large waveform has such a button, too
+    take = studio.locator("article", has_text="Take 2")  # the large waveform has such a button, too
     take.get_by_role("button", name="Play").click(timeout=120_000)
     seen = [width for width in page.evaluate("window.seen") if width > 0]
-    assert len(set(seen)) >= 4 and seen == sorted(seen), "progress moves, and forwards"
+    assert len(set(seen)) >= 2 and seen == sorted(seen), "progress moves, and forwards"
     audio = take.locator("audio")
     until(lambda: audio.evaluate("audio => audio.currentTime") > 0.4, 30, "the sound", page.wait_for_timeout)
     assert not audio.evaluate("audio => audio.paused")
